@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What is installed can be used: by pkg-config, shared and static.
+
+usage: installed.py SOURCE_ROOT BUILD_ROOT CC
+
+Installs into a scratch directory, compiles the embedding example against it as
+a stranger would, and looks at what the shared library is called and asks for.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+# What the shared library may need: libuv, the C library and its loader.
+NEEDED = re.compile(r"libuv\.so\.1|libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.\d+|"
+                    r"libpthread\.so\.0|libdl\.so\.2|librt\.so\.1")
+
+
+def run(*args, **more):
+    done = subprocess.run([str(a) for a in args], text=True,
+                          capture_output=True, **more)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, args))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def only(directory, pattern):
+    found = sorted(directory.rglob(pattern))
+    if not found:
+        sys.exit(f"no {pattern} was installed")
+    return found[0]
+
+
+def pkgconfig(env, *args):
+    return shlex.split(run(os.environ.get("PKG_CONFIG", "pkg-config"), *args,
+                           "uvsmtp", env=env))
+
+
+def dynamic(program, tag):
+    text = run(os.environ.get("READELF", "readelf"), "-d", program)
+    return re.findall(rf"\({tag}\).*\[(.*)\]", text)
+
+
+def main():
+    source, build, cc = Path(sys.argv[1]), sys.argv[2], shlex.split(sys.argv[3])
+    with tempfile.TemporaryDirectory() as scratch:
+        stage = Path(scratch)
+        run(*shlex.split(os.environ.get("MESON", "meson")), "install",
+            "-C", build, "--no-rebuild", "--destdir", stage)
+        metadata = only(stage, "uvsmtp.pc")
+        text = metadata.read_text()
+        prefix = re.search(r"^prefix=(.*)$", text, re.M).group(1)
+        metadata.write_text(text.replace(f"prefix={prefix}",
+                                         f"prefix={stage}{prefix}", 1))
+        env = dict(os.environ)
+        env["PKG_CONFIG_PATH"] = ":".join(
+            [str(metadata.parent), env.get("PKG_CONFIG_PATH", "")])
+
+        example = source / "docs/examples/embed.c"
+        flags = ["-std=c11", "-D_GNU_SOURCE"]
+        shared = stage / "shared"
+        run(*cc, *flags, example, "-o", shared,
+            *pkgconfig(env, "--cflags", "--libs"))
+        if "libuvsmtp.so.0" not in dynamic(shared, "NEEDED"):
+            sys.exit("the example does not ask for libuvsmtp.so.0")
+
+        library = only(stage, "libuvsmtp.so.0")
+        if dynamic(library, "SONAME") != ["libuvsmtp.so.0"]:
+            sys.exit("the shared library has another SONAME")
+        for name in dynamic(library, "NEEDED"):
+            if not NEEDED.fullmatch(name):
+                sys.exit(f"the shared library needs {name}")
+
+        static = stage / "static"
+        archive = only(stage, "libuvsmtp.a")
+        libraries = [archive if flag == "-luvsmtp" else flag for flag in
+                     pkgconfig(env, "--static", "--libs")]
+        run(*cc, *flags, example, "-o", static, *pkgconfig(env, "--cflags"),
+            *libraries)
+        if any("uvsmtp" in name for name in dynamic(static, "NEEDED")):
+            sys.exit("the static example asks for the shared library")
+
+
+if __name__ == "__main__":
+    main()
