@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* uvsmtp/types.h: what the engine and the session share: states, outcomes,
+ * replies, results, body sources, messages, memory.
+ *
+ * Layout rules, which hold for every public type:
+ *  - handles, replies and results are opaque and read through functions, so
+ *    that they may grow;
+ *  - structs that the caller fills begin with `size`, set by their init macro
+ *    or function, and only ever grow at the end: a library newer than the
+ *    caller reads no further than `size`, an older one refuses with UV_EINVAL
+ *    a struct whose unknown tail is not all zero;
+ *  - arrays of such structs are arrays of pointers, since an array of structs
+ *    would freeze their size.
+ * Nothing here is thread-safe: an object belongs to the thread of its loop. */
+#ifndef UVSMTP_TYPES_H
+#define UVSMTP_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "uvsmtp/errors.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---------------------------------------------------------------- states */
+
+/* Where a session stands (its resting places), and what it is waiting for (the
+ * commands in flight). Also the `stage` of a result: the command whose failure
+ * decided. XX(name, value, text); values are part of the ABI. */
+#define UVSMTP_STATE_MAP(XX)                              \
+  XX(CONNECT, 0, "not connected")                         \
+  XX(OPEN, 1, "connected, before the greeting")           \
+  XX(GREETED, 2, "greeted, before EHLO")                  \
+  XX(READY, 3, "ready for a message")                     \
+  XX(ENVELOPE, 4, "in a transaction")                     \
+  XX(CHUNKING, 5, "in a transaction, after a BDAT chunk") \
+  XX(BODY, 6, "the server awaits the message text")       \
+  XX(CLOSED, 7, "session over")                           \
+  XX(OPENING, 16, "connect")                              \
+  XX(GREETING, 17, "greeting")                            \
+  XX(EHLO, 18, "EHLO")                                    \
+  XX(HELO, 19, "HELO")                                    \
+  XX(MAIL, 20, "MAIL")                                    \
+  XX(RCPT, 21, "RCPT")                                    \
+  XX(DATA, 22, "DATA")                                    \
+  XX(TEXT, 23, "message text")                            \
+  XX(DOT, 24, "end of data")                              \
+  XX(VOID_DOT, 25, "end of no data")                      \
+  XX(BDAT, 26, "BDAT")                                    \
+  XX(LAST_TEXT, 27, "last chunk")                         \
+  XX(BDAT_LAST, 28, "BDAT LAST")                          \
+  XX(RSET, 29, "RSET")                                    \
+  XX(NOOP, 30, "NOOP")                                    \
+  XX(QUIT, 31, "QUIT")                                    \
+  XX(COMMAND, 32, "command")                              \
+  XX(CHUNK_TEXT, 33, "chunk")
+
+enum uvsmtp_state {
+#define XX(name, value, text) UVSMTP_STATE_##name = value,
+  UVSMTP_STATE_MAP(XX)
+#undef XX
+      UVSMTP_STATE_END = 64
+};
+
+/* "MAIL", "READY" ...; "?" for a number that is no state. Static. */
+UVSMTP_EXTERN const char* uvsmtp_state_name(int state);
+
+/* -------------------------------------------------------------- outcomes */
+
+/* What became of a message, or of one recipient of it. A bulk sender sends
+ * again what is DEFERRED or NOT_ATTEMPTED, never ACCEPTED or REJECTED, and
+ * decides for itself about UNKNOWN: it may have been delivered (RFC 1047). */
+enum uvsmtp_outcome {
+  UVSMTP_OUTCOME_NONE = 0,  /* the call carried no message */
+  UVSMTP_ACCEPTED = 1,      /* a 2yz final reply was read whole */
+  UVSMTP_DEFERRED = 2,      /* 4yz, 421, or lost before the end of data */
+  UVSMTP_REJECTED = 3,      /* 5yz, or refused locally: sending again
+                               unchanged is pointless */
+  UVSMTP_NOT_ATTEMPTED = 4, /* its transaction had not begun */
+  UVSMTP_UNKNOWN = 5        /* the end of data went out, no whole verdict
+                               came back */
+};
+
+/* "accepted", "deferred", "rejected", "not-attempted", "unknown"; "none". */
+UVSMTP_EXTERN const char* uvsmtp_outcome_name(int outcome);
+
+/* --------------------------------------------------------------- replies */
+
+/* Bytes that someone else owns; not terminated. */
+typedef struct uvsmtp_slice_s {
+  const void* base;
+  size_t len;
+} uvsmtp_slice_t;
+
+/* A reply of the server, read whole. Lives as long as what it was got from. */
+typedef struct uvsmtp_reply_s uvsmtp_reply_t;
+
+/* 200 to 599. */
+UVSMTP_EXTERN int uvsmtp_reply_code(const uvsmtp_reply_t* reply);
+
+/* The enhanced status code (RFC 2034, RFC 3463): fills class, subject, detail
+ * and returns 1, or returns 0 when the reply has none, or one whose class
+ * contradicts the code. */
+UVSMTP_EXTERN int uvsmtp_reply_enhanced(const uvsmtp_reply_t* reply,
+                                        unsigned short code[3]);
+
+/* The text: all lines without code and separator, joined by one LF, as
+ * smtplib's. Any octet but NUL, CR and LF may occur in a line: escape before
+ * showing it to a terminal. *len (may be NULL) gets its length; also
+ * NUL-terminated, so never NULL. */
+UVSMTP_EXTERN const char* uvsmtp_reply_text(const uvsmtp_reply_t* reply,
+                                            size_t* len);
+
+/* The number of lines, at least 1. */
+UVSMTP_EXTERN size_t uvsmtp_reply_lines(const uvsmtp_reply_t* reply);
+
+/* --------------------------------------------------------------- results */
+
+/* What a call came to. Lives until the completion that got it returns. */
+typedef struct uvsmtp_result_s uvsmtp_result_t;
+/* One recipient of it. */
+typedef struct uvsmtp_rcpt_result_s uvsmtp_rcpt_result_t;
+
+/* 0, or the class of the failure: a uvsmtp or libuv error. A message with at
+ * least one accepted recipient and none unknown succeeds; look at the
+ * recipients for the refused ones. */
+UVSMTP_EXTERN int uvsmtp_result_status(const uvsmtp_result_t* result);
+
+/* Why, underneath: such as UV_ECONNREFUSED below UVSMTP_ECONNECT, UV_EOF below
+ * UVSMTP_EDISCONNECTED, UV_ECANCELED below UVSMTP_EUNKNOWN; 0 when there is no
+ * deeper reason. */
+UVSMTP_EXTERN int uvsmtp_result_cause(const uvsmtp_result_t* result);
+
+/* An enum uvsmtp_state: the command that decided (the one that failed first, or
+ * the last one when all went well). */
+UVSMTP_EXTERN int uvsmtp_result_stage(const uvsmtp_result_t* result);
+
+/* An enum uvsmtp_outcome: for the message as a whole UNKNOWN when that is any
+ * recipient's, else ACCEPTED when any was, else DEFERRED when any was, else
+ * NOT_ATTEMPTED when any was, else REJECTED. OUTCOME_NONE for calls that
+ * carry no message. */
+UVSMTP_EXTERN int uvsmtp_result_outcome(const uvsmtp_result_t* result);
+
+/* The deciding reply (final reply of a message, else that of the command), or
+ * NULL when none was read. */
+UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_result_reply(
+    const uvsmtp_result_t* result);
+
+/* The sender as the caller wrote it, or NULL for calls without one. */
+UVSMTP_EXTERN const char* uvsmtp_result_sender(const uvsmtp_result_t* result);
+
+/* Octets of message text as encoded on the wire that were given to the
+ * transport: dot-stuffing and line ends included, the final "." CRLF and BDAT
+ * command lines not. */
+UVSMTP_EXTERN uint64_t uvsmtp_result_octets(const uvsmtp_result_t* result);
+
+/* Recipients in the caller's order, repeated addresses kept apart. For
+ * uvsmtp_data and uvsmtp_bdat under LMTP: those the server had accepted. */
+UVSMTP_EXTERN size_t uvsmtp_result_rcpt_count(const uvsmtp_result_t* result);
+
+/* Recipient i, or NULL past the end. */
+UVSMTP_EXTERN const uvsmtp_rcpt_result_t* uvsmtp_result_rcpt(
+    const uvsmtp_result_t* result, size_t i);
+
+/* The address as the caller wrote it. */
+UVSMTP_EXTERN const char* uvsmtp_rcpt_result_address(
+    const uvsmtp_rcpt_result_t* rcpt);
+/* As of the result, for this recipient. */
+UVSMTP_EXTERN int uvsmtp_rcpt_result_status(const uvsmtp_rcpt_result_t* rcpt);
+UVSMTP_EXTERN int uvsmtp_rcpt_result_stage(const uvsmtp_rcpt_result_t* rcpt);
+UVSMTP_EXTERN int uvsmtp_rcpt_result_outcome(const uvsmtp_rcpt_result_t* rcpt);
+/* The reply that decided, or NULL: the refusal of its RCPT, or the final reply
+ * (under LMTP its own; under SMTP the one for all). */
+UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_rcpt_result_reply(
+    const uvsmtp_rcpt_result_t* rcpt);
+/* The reply to its RCPT command, or NULL: a 251's text names the new path. */
+UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_rcpt_result_rcpt_reply(
+    const uvsmtp_rcpt_result_t* rcpt);
+
+/* ---------------------------------------------------------- body sources */
+
+typedef struct uvsmtp_source_s uvsmtp_source_t;
+
+/* What peek returns besides a negative error. */
+enum uvsmtp_source_status {
+  UVSMTP_SOURCE_MORE = 0, /* out holds at least one octet */
+  UVSMTP_SOURCE_EOF = 1,  /* the text is over */
+  UVSMTP_SOURCE_WAIT = 2  /* nothing yet: resume the session when there is */
+};
+
+/* Where the octets of a message come from. All functions run on the loop's
+ * thread from within the library's own work, and may call nothing of the
+ * session but resume, which only notes it; every other call returns UV_EBUSY.
+ * They must not longjmp or throw.
+ *
+ * A source is borrowed from the accepted call until release, which comes
+ * exactly once for each accepted call, before its completion; a call that
+ * returned an error took nothing and releases nothing. */
+struct uvsmtp_source_s {
+  size_t size;    /* sizeof(uvsmtp_source_t) */
+  int64_t length; /* octets in all, -1 when unknown. A source that then yields
+                     fewer or more fails the message with UVSMTP_ESOURCE */
+  /* The octets to send next, by reference: they must stay where they are until
+   * consumed covers them. A status above or a negative error, which ends the
+   * session: a partial message must not look whole. */
+  int (*peek)(uvsmtp_source_t* self, uvsmtp_slice_t* out);
+  /* The first n octets of the last peek are no longer needed. */
+  void (*consumed)(uvsmtp_source_t* self, size_t n);
+  /* Back to the first octet, 0 or a negative error. NULL: not possible. */
+  int (*rewind)(uvsmtp_source_t* self);
+  /* The library is done with the source. May be NULL. */
+  void (*release)(uvsmtp_source_t* self);
+};
+
+/* A source over memory of the caller, which is neither copied nor changed and
+ * must live until release. Fill with uvsmtp_source_memory. */
+typedef struct uvsmtp_memory_source_s {
+  uvsmtp_source_t source; /* pass &source */
+  const char* base;       /* private from here */
+  size_t len;
+  size_t off;
+} uvsmtp_memory_source_t;
+
+UVSMTP_EXTERN void uvsmtp_source_memory(uvsmtp_memory_source_t* self,
+                                        const void* base, size_t len);
+
+/* A source that calls read for the next octets: it puts 1 to cap octets into
+ * buf, sets *n and returns UVSMTP_SOURCE_MORE, or returns another status as
+ * peek does. buf (cap octets, at least 1) is the caller's and lives until
+ * release. */
+typedef int (*uvsmtp_read_cb)(void* arg, void* buf, size_t cap, size_t* n);
+typedef struct uvsmtp_callback_source_s {
+  uvsmtp_source_t source; /* pass &source */
+  uvsmtp_read_cb read;    /* private from here */
+  void* arg;
+  char* buf;
+  size_t cap;
+  size_t len;
+  size_t off;
+} uvsmtp_callback_source_t;
+
+/* length: octets in all, or -1 when unknown. */
+UVSMTP_EXTERN void uvsmtp_source_callback(uvsmtp_callback_source_t* self,
+                                          uvsmtp_read_cb read, void* arg,
+                                          void* buf, size_t cap,
+                                          int64_t length);
+
+/* -------------------------------------------------------------- messages */
+
+/* A recipient. */
+typedef struct uvsmtp_rcpt_s {
+  size_t size;
+  const char* address;        /* "a@b.example" or "<a@b.example>" */
+  const char* const* options; /* raw ESMTP parameters such as "NOTIFY=NEVER",
+                                 sent as they are after an EHLO session only */
+  size_t noptions;
+} uvsmtp_rcpt_t;
+#define UVSMTP_RCPT_INIT(addr) \
+  { sizeof(uvsmtp_rcpt_t), (addr), NULL, 0 }
+
+/* How line ends of the body are treated. */
+enum uvsmtp_line_ends {
+  UVSMTP_NORMALISE = 0, /* each bare CR or LF becomes CRLF */
+  UVSMTP_STRICT = 1,    /* a bare CR or LF fails the message */
+  UVSMTP_BINARY = 2     /* octets as they are: needs CHUNKING */
+};
+
+enum uvsmtp_message_flags {
+  /* The strings and arrays of the message live until the completion: not
+   * copied. */
+  UVSMTP_BORROW_STRINGS = 1u << 0,
+  /* One command at a time for this message, whatever the server offers. */
+  UVSMTP_NO_PIPELINING = 1u << 1,
+  /* DATA even where CHUNKING is offered. */
+  UVSMTP_NO_CHUNKING = 1u << 2
+};
+
+/* A message and its envelope: what smtplib's sendmail takes. */
+typedef struct uvsmtp_message_s {
+  size_t size;
+  const char* from; /* "" or "<>": the null reverse-path of a bounce */
+  const uvsmtp_rcpt_t* const* rcpts;
+  size_t nrcpts;
+  uvsmtp_source_t* body;
+  const char* const* mail_options; /* raw MAIL parameters, as for recipients */
+  size_t nmail_options;
+  const char* const* rcpt_options; /* raw RCPT parameters for every recipient */
+  size_t nrcpt_options;
+  unsigned int flags;     /* uvsmtp_message_flags */
+  unsigned int line_ends; /* uvsmtp_line_ends */
+} uvsmtp_message_t;
+#define UVSMTP_MESSAGE_INIT \
+  { sizeof(uvsmtp_message_t), NULL, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0 }
+
+/* ---------------------------------------------------------------- memory */
+
+/* All memory of the library's own: ptr NULL allocates, new_size 0 frees (and
+ * returns NULL), else resizes, keeping the contents. old_size is what was last
+ * asked for. NULL for "no memory" when new_size is not 0: the old block then
+ * stays valid. */
+typedef void* (*uvsmtp_alloc_cb)(void* data, void* ptr, size_t old_size,
+                                 size_t new_size);
+typedef struct uvsmtp_mem_s {
+  size_t size; /* sizeof(uvsmtp_mem_t) */
+  uvsmtp_alloc_cb alloc;
+  void* data;
+} uvsmtp_mem_t;
+
+/* ----------------------------------------------------------------- trace */
+
+enum uvsmtp_trace_kind {
+  UVSMTP_TRACE_SENT = 1,     /* a command line, without CRLF, secrets masked */
+  UVSMTP_TRACE_RECEIVED = 2, /* a line of a reply, without CRLF */
+  UVSMTP_TRACE_TEXT = 3,     /* a piece of message text as encoded: for its
+                                length; show it if you must */
+  UVSMTP_TRACE_INFO = 4      /* a remark of the library: connecting to ...,
+                                timed out, state names */
+};
+
+/* text is not terminated and may hold any octet but CR and LF (TRACE_TEXT: any
+ * octet). Called from within the library's work: the rules of a source's
+ * functions hold. */
+typedef void (*uvsmtp_trace_cb)(void* arg, int kind, const char* text,
+                                size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* mem.c: taking over structs that the caller filled. */
+#include "core/mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+int uvsmtp__take(void* to, size_t to_size, const void* from, size_t min) {
+  const char* octets = from;
+  size_t size;
+  size_t i;
+
+  if (from == NULL) return -EINVAL;
+  memcpy(&size, from, sizeof(size));
+  if (size < sizeof(size) || size < min) return -EINVAL;
+
+  /* A caller newer than this library may only have set what we know of: to
+   * ignore the rest would quietly do something else than was asked. */
+  for (i = to_size; i < size; i++)
+    if (octets[i] != 0) return -EINVAL;
+
+  memset(to, 0, to_size);
+  memcpy(to, from, size < to_size ? size : to_size);
+  memcpy(to, &to_size, sizeof(to_size));
+  return 0;
+}
