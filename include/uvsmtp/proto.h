@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* uvsmtp/proto.h: the protocol engine, without I/O: server octets in, client
+ * octets out, events out. No socket, clock, TLS, thread or global. The session
+ * of uvsmtp.h is a shell around it; use it directly to put SMTP on another
+ * event loop or to replay a dialogue. UNSTABLE until version 1.0.0.
+ *
+ * The host's loop, in short:
+ *   submit requests; while uvsmtp_proto_wants says OPEN: connect, then _up;
+ *   give received octets to _feed, an end of file or error to _lost;
+ *   write what _peek shows and report with _sent;
+ *   take finished requests with _next until it returns 0;
+ *   when uvsmtp_proto_wants says CLOSE: drop the connection;
+ *   keep one timer for the phase of _wait, and call _timeout when it expires.
+ * After any call that changes the engine, look at peek, next, wants and wait
+ * again. Not thread-safe; nothing here calls back into the host but the hooks
+ * of the configuration and the functions of body sources. */
+#ifndef UVSMTP_PROTO_H
+#define UVSMTP_PROTO_H
+
+#include "uvsmtp/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct uvsmtp_proto_s uvsmtp_proto_t;
+
+enum uvsmtp_proto_flags {
+  UVSMTP_PROTO_LMTP = 1u << 0, /* RFC 2033: LHLO, a final reply a recipient */
+  UVSMTP_PROTO_NO_PIPELINING = 1u << 1, /* as if the server did not offer it */
+  UVSMTP_PROTO_NO_CHUNKING = 1u << 2
+};
+
+typedef struct uvsmtp_proto_config_s {
+  size_t size;
+  const uvsmtp_mem_t* mem; /* required; copied */
+  unsigned int flags;      /* uvsmtp_proto_flags */
+  const char* local_name;  /* argument of EHLO, copied; NULL: to be set before
+                              the first EHLO, else "[127.0.0.1]" */
+  /* Caps on what the server may say, 0 for the defaults: octets in a line
+   * (8192), octets of text in a reply (65536), lines in a reply (512). */
+  uint32_t max_reply_line;
+  uint32_t max_reply_octets;
+  uint32_t max_reply_lines;
+  uvsmtp_trace_cb trace; /* may be NULL */
+  void* trace_arg;
+} uvsmtp_proto_config_t;
+#define UVSMTP_PROTO_CONFIG_INIT \
+  { sizeof(uvsmtp_proto_config_t), NULL, 0, NULL, 0, 0, 0, NULL, NULL }
+
+/* What a request asks for. */
+enum uvsmtp_op {
+  UVSMTP_OP_CONNECT = 1, /* transport and greeting */
+  UVSMTP_OP_HELLO = 2,   /* EHLO, then HELO if refused; nothing when done */
+  UVSMTP_OP_EHLO = 3,    /* EHLO, or LHLO under LMTP */
+  UVSMTP_OP_HELO = 4,    /* UV_EINVAL under LMTP */
+  UVSMTP_OP_MAIL = 5,    /* the commands of a transaction, one by one: */
+  UVSMTP_OP_RCPT = 6,    /* none sends RSET by itself */
+  UVSMTP_OP_DATA = 7,
+  UVSMTP_OP_BDAT = 8,
+  UVSMTP_OP_RSET = 9,
+  UVSMTP_OP_NOOP = 10,
+  UVSMTP_OP_QUIT = 11,
+  UVSMTP_OP_COMMAND = 12, /* any other command of one line and one reply */
+  UVSMTP_OP_SEND = 13     /* a whole message; HELLO first if needed */
+};
+
+typedef void (*uvsmtp_fn)(void);
+
+typedef struct uvsmtp_request_s {
+  size_t size;
+  int op;           /* uvsmtp_op */
+  const char* text; /* EHLO, HELO: the name, NULL for the configured one; MAIL,
+                       RCPT: the address; COMMAND: the line without CRLF */
+  const char* const* options; /* MAIL, RCPT: raw ESMTP parameters */
+  size_t noptions;
+  uvsmtp_source_t* body;           /* DATA, BDAT */
+  unsigned int line_ends;          /* DATA: uvsmtp_line_ends, not BINARY */
+  int last;                        /* BDAT: is this the LAST chunk */
+  const uvsmtp_message_t* message; /* SEND */
+  uvsmtp_fn fn;                    /* given back with the event: for the */
+  void* data;                      /* host's completion */
+} uvsmtp_request_t;
+#define UVSMTP_REQUEST_INIT(o) \
+  { sizeof(uvsmtp_request_t), (o), NULL, NULL, 0, NULL, 0, 0, NULL, NULL, NULL }
+
+/* A finished request. */
+typedef struct uvsmtp_event_s {
+  size_t size; /* set by the host before uvsmtp_proto_next */
+  int op;
+  const uvsmtp_result_t* result; /* until the next call of next or free */
+  uvsmtp_fn fn;
+  void* data;
+} uvsmtp_event_t;
+#define UVSMTP_EVENT_INIT \
+  { sizeof(uvsmtp_event_t), 0, NULL, NULL, NULL }
+
+/* What the engine is waiting for, so which deadline runs: the phases of RFC
+ * 5321 4.5.3.2. A deadline covers a phase as a whole. */
+enum uvsmtp_phase {
+  UVSMTP_PHASE_NONE = 0,     /* nothing: an idle session */
+  UVSMTP_PHASE_CONNECT = 1,  /* the transport */
+  UVSMTP_PHASE_GREETING = 2, /* the initial 220 */
+  UVSMTP_PHASE_HELLO = 3,    /* the reply to EHLO, LHLO or HELO */
+  UVSMTP_PHASE_MAIL = 4,
+  UVSMTP_PHASE_RCPT = 5,
+  UVSMTP_PHASE_DATA = 6,    /* the 354 */
+  UVSMTP_PHASE_TEXT = 7,    /* 64 KiB more of the message text to leave */
+  UVSMTP_PHASE_DOT = 8,     /* a final reply, or the reply to a BDAT chunk */
+  UVSMTP_PHASE_COMMAND = 9, /* RSET, NOOP and other commands */
+  UVSMTP_PHASE_QUIT = 10,
+  UVSMTP_PHASE_END = 11
+};
+
+enum uvsmtp_wants {
+  UVSMTP_WANTS_OPEN = 1, /* connect the transport, then _up or _lost */
+  UVSMTP_WANTS_CLOSE = 2 /* the session is over: drop the connection, then say
+                            so with _lost (any cause): only then may a later
+                            CONNECT begin */
+};
+
+/* 0, UV_EINVAL (no memory functions, bad name or size) or UV_ENOMEM. */
+UVSMTP_EXTERN int uvsmtp_proto_new(uvsmtp_proto_t** proto,
+                                   const uvsmtp_proto_config_t* config);
+
+/* Frees the engine and its requests without events; releases sources. Not from
+ * within a hook. NULL is fine. */
+UVSMTP_EXTERN void uvsmtp_proto_free(uvsmtp_proto_t* proto);
+
+/* Queues a request; requests finish in the order of their submission. Strings
+ * are copied (but see UVSMTP_BORROW_STRINGS), sources borrowed until their
+ * release. 0: exactly one event will come from uvsmtp_proto_next. Otherwise
+ * nothing was taken: UV_EINVAL (control character, malformed or over-long
+ * argument, a verb that COMMAND refuses, no recipient's pointer ...),
+ * UV_ENOMEM, UV_EBUSY from within a hook. */
+UVSMTP_EXTERN int uvsmtp_proto_submit(uvsmtp_proto_t* proto,
+                                      const uvsmtp_request_t* request);
+
+/* The transport is connected. Only when wants said OPEN. */
+UVSMTP_EXTERN void uvsmtp_proto_up(uvsmtp_proto_t* proto);
+
+/* The transport failed to connect, ended (cause UV_EOF) or broke. cause is a
+ * negative libuv error. */
+UVSMTP_EXTERN void uvsmtp_proto_lost(uvsmtp_proto_t* proto, int cause);
+
+/* Octets from the server, split anywhere. Octets after the session's end are
+ * ignored. */
+UVSMTP_EXTERN void uvsmtp_proto_feed(uvsmtp_proto_t* proto, const void* data,
+                                     size_t len);
+
+/* The deadline of the current phase has passed. */
+UVSMTP_EXTERN void uvsmtp_proto_timeout(uvsmtp_proto_t* proto);
+
+/* Ends the session here and now: every request not finished does so with cause
+ * UV_ECANCELED. */
+UVSMTP_EXTERN void uvsmtp_proto_cancel(uvsmtp_proto_t* proto);
+
+/* A source that said WAIT has octets again. May be called within hooks. */
+UVSMTP_EXTERN void uvsmtp_proto_resume(uvsmtp_proto_t* proto);
+
+/* Fills up to n slices with the octets to write next and returns how many; 0
+ * when there is nothing to write now. They stay valid until the next call of
+ * sent, feed, lost, timeout, cancel or free. Pulls from the message's source,
+ * so it may enter hooks. */
+UVSMTP_EXTERN size_t uvsmtp_proto_peek(uvsmtp_proto_t* proto,
+                                       uvsmtp_slice_t* slices, size_t n);
+
+/* The first n octets of the last peek have been written: the transport will do
+ * what it can to deliver them. */
+UVSMTP_EXTERN void uvsmtp_proto_sent(uvsmtp_proto_t* proto, size_t n);
+
+/* Takes the next finished request: 1 and *event filled, or 0. */
+UVSMTP_EXTERN int uvsmtp_proto_next(uvsmtp_proto_t* proto,
+                                    uvsmtp_event_t* event);
+
+/* The phase whose deadline runs. *serial (may be NULL) changes whenever a new
+ * wait begins: restart the timer then, and only then. */
+UVSMTP_EXTERN int uvsmtp_proto_wait(const uvsmtp_proto_t* proto,
+                                    unsigned int* serial);
+
+/* A set of uvsmtp_wants. */
+UVSMTP_EXTERN int uvsmtp_proto_wants(const uvsmtp_proto_t* proto);
+
+/* An enum uvsmtp_state: the resting place, as the replies read so far say. */
+UVSMTP_EXTERN int uvsmtp_proto_state(const uvsmtp_proto_t* proto);
+
+/* Requests accepted whose event has not been taken. */
+UVSMTP_EXTERN size_t uvsmtp_proto_pending(const uvsmtp_proto_t* proto);
+
+/* Sets the argument of later EHLO, LHLO and HELO. Copied; UV_EINVAL, UV_ENOMEM.
+ */
+UVSMTP_EXTERN int uvsmtp_proto_set_local_name(uvsmtp_proto_t* proto,
+                                              const char* name);
+/* 1 if a name was configured or set. */
+UVSMTP_EXTERN int uvsmtp_proto_has_local_name(const uvsmtp_proto_t* proto);
+
+/* Extensions of the last successful EHLO or LHLO; keywords in any case. extn:
+ * the parameters (a string, empty if none; the lines of AUTH and the old AUTH=
+ * form merged), or NULL when not offered. Valid until the next EHLO or the
+ * session's end. */
+UVSMTP_EXTERN const char* uvsmtp_proto_extn(const uvsmtp_proto_t* proto,
+                                            const char* keyword);
+
+/* Iterates: *cursor 0 to begin. 1 and both slices filled, or 0 at the end. */
+UVSMTP_EXTERN int uvsmtp_proto_next_extn(const uvsmtp_proto_t* proto,
+                                         size_t* cursor,
+                                         uvsmtp_slice_t* keyword,
+                                         uvsmtp_slice_t* params);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

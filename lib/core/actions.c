@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* actions.c: what the rows of transitions.def record. An action returns nothing
+ * and changes no state. */
+#include <string.h>
+
+#include "core/proto_int.h"
+
+void uvsmtp__end_transaction(uvsmtp_proto_t* p) {
+  p->accepted = 0;
+  p->mail_refused = 0;
+  p->naddresses = 0;
+  uvsmtp__buf_free(&p->mem, &p->addresses);
+}
+
+static void none(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                 const uvsmtp__cause_t* why) {
+  (void)p;
+  (void)e;
+  (void)why;
+}
+
+/* EHLO is also a RSET (RFC 5321 4.1.4). */
+static void learn_extensions(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                             const uvsmtp__cause_t* why) {
+  (void)e;
+  uvsmtp__end_transaction(p);
+  p->helloed = 1;
+  p->esmtp = 1;
+  uvsmtp__caps_clear(&p->caps, &p->mem);
+  if (uvsmtp__caps_parse(&p->caps, &p->mem, why->reply) != 0) p->oom = 1;
+}
+
+static void forget_extensions(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                              const uvsmtp__cause_t* why) {
+  (void)e;
+  (void)why;
+  p->esmtp = 0;
+  uvsmtp__caps_clear(&p->caps, &p->mem);
+}
+
+static void note_no_ehlo(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                         const uvsmtp__cause_t* why) {
+  forget_extensions(p, e, why);
+  e->op->ehlo_refused = 1;
+}
+
+static void note_helo(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                      const uvsmtp__cause_t* why) {
+  forget_extensions(p, e, why);
+  uvsmtp__end_transaction(p);
+  p->helloed = 1;
+}
+
+static void accept_mail(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  (void)e;
+  (void)why;
+  uvsmtp__end_transaction(p);
+}
+
+static void refuse_mail(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  accept_mail(p, e, why);
+  p->mail_refused = 1;
+}
+
+static uvsmtp_rcpt_result_t* rcpt_row(const uvsmtp__entry_t* e) {
+  if (e->op->plan != PLAN_SEND) return NULL;
+  return &e->op->result.rcpts[e->rcpt];
+}
+
+static void keep_rcpt_reply(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                            const uvsmtp__cause_t* why) {
+  uvsmtp_rcpt_result_t* r = rcpt_row(e);
+  if (r == NULL) return;
+  r->flags |= RCPT_REPLIED;
+  uvsmtp__reply_store(&p->mem, &e->op->arena, why->reply, UVSMTP__RCPT_TEXT_MAX,
+                      &r->rcpt_reply);
+}
+
+static void accept_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  keep_rcpt_reply(p, e, why);
+  p->accepted++;
+  if (e->op->plan == PLAN_SEND) {
+    e->op->result.rcpts[e->rcpt].flags |= RCPT_ACCEPTED;
+  } else if (p->flags & UVSMTP_PROTO_LMTP) {
+    /* DATA's final replies will be these recipients'. */
+    const char* address = e->op->arg;
+    if (uvsmtp__buf_append(&p->mem, &p->addresses, address, strlen(address) + 1,
+                           UVSMTP__ADDRESSES_MAX) != 0)
+      p->oom = 1;
+    else
+      p->naddresses++;
+  }
+}
+
+static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  uvsmtp_rcpt_result_t* r = rcpt_row(e);
+  keep_rcpt_reply(p, e, why);
+  if (why->reply->code == 421) e->op->cut = 1;
+  if (r == NULL) return;
+  r->status = UVSMTP_ERECIPIENTS;
+  r->stage = S_RCPT;
+  r->outcome = why->reply->code / 100 == 4 ? UVSMTP_DEFERRED : UVSMTP_REJECTED;
+}
+
+static void open_text(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                      const uvsmtp__cause_t* why) {
+  (void)p;
+  (void)why;
+  e->op->go = 1;
+}
+
+static void open_void(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                      const uvsmtp__cause_t* why) {
+  (void)p;
+  (void)why;
+  e->op->void_go = 1;
+}
+
+static void end_text(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                     const uvsmtp__cause_t* why) {
+  (void)e;
+  (void)why;
+  uvsmtp__end_transaction(p);
+}
+
+const uvsmtp__action_t uvsmtp__actions[A_COUNT] = {
+#define XX(name) [A_##name] = name,
+    UVSMTP__ACTION_MAP(XX)
+#undef XX
+};

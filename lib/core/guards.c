@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* guards.c: the questions of plans.def. A guard is asked when the rules of
+ * pipelining would let its command go: it says TAKE, SKIP or HOLD, and may find
+ * that the request has failed before anything was sent. */
+#include <string.h>
+
+#include "core/proto_int.h"
+
+static int alive(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  (void)p;
+  return op->failed ? GUARD_SKIP : GUARD_TAKE;
+}
+
+static int hello_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  return op->failed || p->helloed ? GUARD_SKIP : GUARD_TAKE;
+}
+
+/* HELO takes the place of the EHLO that failed. */
+static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  (void)p;
+  if (!op->ehlo_refused) return GUARD_SKIP;
+  op->failed = 0;
+  op->result.has_reply = 0;
+  op->result.status = 0;
+  op->result.cause = 0;
+  op->verdict = UVSMTP_OUTCOME_NONE;
+  return GUARD_TAKE;
+}
+
+static int refuse(uvsmtp__op_t* op, int error, int cause, int stage) {
+  op->verdict = UVSMTP_REJECTED;
+  uvsmtp__op_fail(op, error, cause, stage);
+  return GUARD_SKIP;
+}
+
+/* What the message needs and the server does not offer fails it here, before
+ * anything is sent. */
+static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  char params[80];
+  int cause = 0;
+  int rc;
+  if (op->failed) return GUARD_SKIP;
+  /* Only where a MAIL could go: elsewhere the reason is another one. */
+  if (!((uvsmtp__states[S_MAIL].starts >> p->ahead) & 1u)) return GUARD_TAKE;
+  rc = uvsmtp__mail_params(p, op, params, sizeof(params), &cause);
+  if (rc == 0) return GUARD_TAKE;
+  return refuse(op, rc, cause, S_MAIL);
+}
+
+/* RFC 6531 3.2: a UTF-8 address needs the extension. */
+static int rcpt_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed) return GUARD_SKIP;
+  if (op->utf8 && !(p->caps.bits & UVSMTP__CAP_SMTPUTF8))
+    return refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_RCPT);
+  return GUARD_TAKE;
+}
+
+static int more_rcpts(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  (void)p;
+  if (op->failed || op->next_rcpt >= op->result.nrcpts) return GUARD_SKIP;
+  return GUARD_TAKE;
+}
+
+static int data_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed || uvsmtp__uses_chunking(p, op)) return GUARD_SKIP;
+  return GUARD_TAKE;
+}
+
+/* Asked with nothing in flight: DATA is the last of its group. */
+static int text_awaited(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  (void)p;
+  return op->failed || !op->go ? GUARD_SKIP : GUARD_TAKE;
+}
+
+static int void_awaited(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  (void)p;
+  return op->void_go ? GUARD_TAKE : GUARD_SKIP;
+}
+
+static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int rc = uvsmtp__text_prepare(p, op);
+  if (rc >= 0) return rc;
+  /* Nothing of this chunk is announced: the session is in order. */
+  op->verdict = UVSMTP_DEFERRED;
+  uvsmtp__op_fail(op, rc == -ENOMEM ? -ENOMEM : UVSMTP_ESOURCE, rc,
+                  S_CHUNK_TEXT);
+  if (op->begun) p->reset_owed = 1;
+  return GUARD_SKIP;
+}
+
+/* A BDAT of the caller's own. Under LMTP the last one waits until it is known
+ * how many final replies there will be, so that they have a place. */
+static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int rc;
+  if (op->failed || op->last) return GUARD_SKIP;
+  rc = prepare(p, op);
+  return rc;
+}
+
+static int last_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed || !op->last) return GUARD_SKIP;
+  if ((p->flags & UVSMTP_PROTO_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
+  return prepare(p, op);
+}
+
+/* A large body, or one of unknown length, waits until the recipients are known:
+ * a refused message then costs no bandwidth. */
+static int envelope_open(uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
+  const uvsmtp__entry_t* e = uvsmtp__fifo_at(p, 0);
+  int64_t length = op->text.source->length;
+  if (e == NULL || (e->state != S_MAIL && e->state != S_RCPT)) return 0;
+  return length < 0 || length > (int64_t)UVSMTP__STAGE_MAX;
+}
+
+static int chunk_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int rc;
+  if (op->failed || !uvsmtp__uses_chunking(p, op)) return GUARD_SKIP;
+  if (envelope_open(p, op)) return GUARD_HOLD;
+  rc = prepare(p, op);
+  if (rc != GUARD_TAKE) return rc;
+  return op->text.last ? GUARD_SKIP : GUARD_TAKE;
+}
+
+static int last_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed || !uvsmtp__uses_chunking(p, op)) return GUARD_SKIP;
+  return GUARD_TAKE;
+}
+
+const uvsmtp__guard_t uvsmtp__guards[G_COUNT] = {
+#define XX(name) [G_##name] = name,
+    UVSMTP__GUARD_MAP(XX)
+#undef XX
+};

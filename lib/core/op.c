@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* op.c: requests checked and copied into one block; their ends decided. */
+#include "core/op.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/command.h"
+#include "core/table.h"
+
+/* Room that MAIL's own parameters may need beside the caller's. */
+#define OWN_PARAMS 80u
+
+/* ------------------------------------------------------------- copying */
+
+/* Lays things out in a block, or, while base is NULL, only measures. */
+typedef struct slab_s {
+  char* base;
+  size_t used;
+} slab_t;
+
+static void* put(slab_t* s, const void* data, size_t n, size_t align) {
+  void* at;
+  s->used = (s->used + align - 1) & ~(align - 1);
+  at = s->base == NULL ? NULL : s->base + s->used;
+  if (at != NULL && data != NULL && n > 0) memcpy(at, data, n);
+  s->used += n;
+  return at;
+}
+
+static const char* put_string(slab_t* s, const char* text, int borrow) {
+  if (text == NULL || borrow) return text;
+  return put(s, text, strlen(text) + 1, 1);
+}
+
+static const char* const* put_strings(slab_t* s, const char* const* list,
+                                      size_t n, int borrow) {
+  const char** to;
+  size_t i;
+  if (n == 0 || borrow) return list;
+  to = put(s, NULL, n * sizeof(*to), sizeof(*to));
+  for (i = 0; i < n; i++) {
+    const char* text = put_string(s, list[i], 0);
+    if (to != NULL) to[i] = text;
+  }
+  return to;
+}
+
+/* ------------------------------------------------------------ checking */
+
+static int check_params(const char* const* list, size_t n, size_t* octets) {
+  size_t i;
+  if (n > 0 && list == NULL) return -EINVAL;
+  for (i = 0; i < n; i++) {
+    if (list[i] == NULL || uvsmtp__check_param(list[i]) != 0) return -EINVAL;
+    *octets += 1 + strlen(list[i]);
+    if (*octets > UVSMTP__LINE_MAX) return -EINVAL;
+  }
+  return 0;
+}
+
+/* An address and its parameters: will the line be short enough? */
+static int check_path(const char* address, int sender,
+                      const char* const* options, size_t noptions,
+                      const char* const* more, size_t nmore, unsigned* flags) {
+  uvsmtp_slice_t path;
+  size_t octets = sizeof("MAIL FROM:<>\r\n") - 1 + OWN_PARAMS;
+  if (address == NULL) return -EINVAL;
+  if (uvsmtp__parse_path(address, sender, &path, flags) != 0) return -EINVAL;
+  octets += path.len;
+  if (check_params(options, noptions, &octets) != 0) return -EINVAL;
+  if (check_params(more, nmore, &octets) != 0) return -EINVAL;
+  return octets > UVSMTP__LINE_MAX ? -EINVAL : 0;
+}
+
+static int check_source(const uvsmtp_source_t* source) {
+  if (source == NULL || source->size < sizeof(uvsmtp_source_t)) return -EINVAL;
+  if (source->peek == NULL || source->consumed == NULL) return -EINVAL;
+  return source->length < -1 ? -EINVAL : 0;
+}
+
+static int check_message(const uvsmtp_message_t* m, unsigned* flags) {
+  size_t i;
+  if (m->nrcpts == 0 || m->rcpts == NULL || m->nrcpts > UINT32_MAX)
+    return -EINVAL;
+  if (m->line_ends > UVSMTP_BINARY) return -EINVAL;
+  if (m->flags & ~(unsigned int)(UVSMTP_BORROW_STRINGS | UVSMTP_NO_PIPELINING |
+                                 UVSMTP_NO_CHUNKING))
+    return -EINVAL;
+  if (check_source(m->body) != 0) return -EINVAL;
+  if (check_path(m->from, 1, m->mail_options, m->nmail_options, NULL, 0,
+                 flags) != 0)
+    return -EINVAL;
+  for (i = 0; i < m->nrcpts; i++) {
+    uvsmtp_rcpt_t r;
+    unsigned int f = 0;
+    if (m->rcpts[i] == NULL ||
+        uvsmtp__take(&r, sizeof(r), m->rcpts[i], sizeof(r)) != 0)
+      return -EINVAL;
+    if (check_path(r.address, 0, r.options, r.noptions, m->rcpt_options,
+                   m->nrcpt_options, &f) != 0)
+      return -EINVAL;
+    *flags |= f;
+  }
+  return 0;
+}
+
+static int check_request(const uvsmtp_request_t* r, int lmtp) {
+  unsigned int flags = 0;
+  switch (r->op) {
+    case UVSMTP_OP_CONNECT:
+    case UVSMTP_OP_HELLO:
+    case UVSMTP_OP_RSET:
+    case UVSMTP_OP_NOOP:
+    case UVSMTP_OP_QUIT:
+      return 0;
+    case UVSMTP_OP_HELO:
+      /* RFC 2033 4.1: LHLO alone says hello under LMTP. */
+      if (lmtp) return -EINVAL;
+      return r->text == NULL ? 0 : uvsmtp__check_name(r->text);
+    case UVSMTP_OP_EHLO:
+      return r->text == NULL ? 0 : uvsmtp__check_name(r->text);
+    case UVSMTP_OP_MAIL:
+    case UVSMTP_OP_RCPT:
+      return check_path(r->text, r->op == UVSMTP_OP_MAIL, r->options,
+                        r->noptions, NULL, 0, &flags);
+    case UVSMTP_OP_DATA:
+      if (r->line_ends > UVSMTP_STRICT) return -EINVAL;
+      return check_source(r->body);
+    case UVSMTP_OP_BDAT:
+      if (check_source(r->body) != 0) return -EINVAL;
+      return r->body->length < 0 ? -EINVAL : 0;
+    case UVSMTP_OP_COMMAND:
+      return r->text == NULL ? -EINVAL : uvsmtp__check_command(r->text);
+    default:
+      return -EINVAL;
+  }
+}
+
+/* ----------------------------------------------------------- layout */
+
+static void lay_rcpts(slab_t* s, uvsmtp__op_t* op, const uvsmtp_message_t* m,
+                      int borrow) {
+  size_t i;
+  uvsmtp_rcpt_result_t* rows =
+      put(s, NULL, m->nrcpts * sizeof(*rows), sizeof(void*));
+  for (i = 0; i < m->nrcpts; i++) {
+    uvsmtp_rcpt_t r;
+    const char* address;
+    const char* const* options;
+    (void)uvsmtp__take(&r, sizeof(r), m->rcpts[i], sizeof(r));
+    options = put_strings(s, r.options, r.noptions, borrow);
+    address = put_string(s, r.address, borrow);
+    if (op == NULL) continue;
+    memset(&rows[i], 0, sizeof(rows[i]));
+    rows[i].address = address;
+    rows[i].options = options;
+    rows[i].noptions = r.noptions;
+    rows[i].result = &op->result;
+    (void)uvsmtp__parse_path(address, 0, &rows[i].path, &(unsigned int){0});
+  }
+  if (op == NULL) return;
+  op->result.rcpts = rows;
+  op->result.nrcpts = m->nrcpts;
+}
+
+/* Lays the whole request out; op NULL while measuring. */
+static void lay(slab_t* s, uvsmtp__op_t* op, const uvsmtp_request_t* r,
+                const uvsmtp_message_t* m) {
+  int borrow = m != NULL && (m->flags & UVSMTP_BORROW_STRINGS);
+  const char* const* options;
+  const char* const* rcpt_options = NULL;
+  const char* arg;
+  if (m == NULL) {
+    options = put_strings(s, r->options, r->noptions, 0);
+    arg = put_string(s, r->text, 0);
+  } else {
+    options = put_strings(s, m->mail_options, m->nmail_options, borrow);
+    rcpt_options = put_strings(s, m->rcpt_options, m->nrcpt_options, borrow);
+    lay_rcpts(s, op, m, borrow);
+    arg = put_string(s, m->from, borrow);
+  }
+  if (op == NULL) return;
+  op->options = options;
+  op->noptions = m == NULL ? r->noptions : m->nmail_options;
+  op->rcpt_options = rcpt_options;
+  op->nrcpt_options = m == NULL ? 0 : m->nrcpt_options;
+  op->arg = arg;
+}
+
+static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
+                 const uvsmtp_message_t* m, unsigned int paths) {
+  op->fn = r->fn;
+  op->data = r->data;
+  op->plan = (uint8_t)r->op;
+  op->step = uvsmtp__plan_start(r->op);
+  op->utf8 = (paths & UVSMTP__PATH_UTF8) != 0;
+  op->carries = r->op == UVSMTP_OP_SEND || r->op == UVSMTP_OP_DATA ||
+                r->op == UVSMTP_OP_BDAT;
+  op->text.source = m == NULL ? r->body : m->body;
+  op->line_ends = (uint8_t)(r->op == UVSMTP_OP_BDAT ? UVSMTP_BINARY
+                            : m == NULL             ? r->line_ends
+                                                    : m->line_ends);
+  if (m != NULL) op->flags = m->flags;
+  op->last = r->last != 0;
+  if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_SEND)
+    op->result.sender = op->arg;
+  if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||
+      r->op == UVSMTP_OP_SEND) {
+    unsigned int flags = 0;
+    (void)uvsmtp__parse_path(op->arg, r->op != UVSMTP_OP_RCPT, &op->path,
+                             &flags);
+    if (flags & UVSMTP__PATH_UTF8) op->utf8 = 1;
+  }
+  uvsmtp__queue_init(&op->link);
+}
+
+int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
+                   int lmtp, uvsmtp__op_t** out) {
+  uvsmtp_request_t r;
+  uvsmtp_message_t message;
+  const uvsmtp_message_t* m = NULL;
+  slab_t s = {NULL, sizeof(uvsmtp__op_t)};
+  unsigned int paths = 0;
+  uvsmtp__op_t* op;
+  int rc;
+  if (request == NULL || uvsmtp__take(&r, sizeof(r), request, sizeof(r)) != 0)
+    return -EINVAL;
+  if (r.op == UVSMTP_OP_SEND) {
+    if (r.message == NULL ||
+        uvsmtp__take(&message, sizeof(message), r.message, sizeof(message)))
+      return -EINVAL;
+    m = &message;
+    rc = check_message(m, &paths);
+  } else {
+    rc = check_request(&r, lmtp);
+  }
+  if (rc != 0) return rc;
+  lay(&s, NULL, &r, m);
+  op = uvsmtp__alloc(mem, s.used);
+  if (op == NULL) return -ENOMEM;
+  memset(op, 0, sizeof(*op));
+  op->slab = s.used;
+  s.base = (char*)op;
+  s.used = sizeof(*op);
+  lay(&s, op, &r, m);
+  fill(op, &r, m, paths);
+  *out = op;
+  return 0;
+}
+
+void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
+  uvsmtp__buf_free(mem, &op->arena);
+  uvsmtp__buf_free(mem, &op->text.stage);
+  if (op->rows > 0) uvsmtp__free(mem, op->result.rcpts, op->rows);
+  uvsmtp__free(mem, op, op->slab);
+}
+
+/* ------------------------------------------------------------ the end */
+
+void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage) {
+  if (op->failed) return;
+  op->failed = 1;
+  op->result.status = error;
+  op->result.cause = cause;
+  op->result.stage = (uint8_t)stage;
+}
+
+/* The worst case first: see uvsmtp_result_outcome. */
+static int weigh(int outcome) {
+  static const unsigned char weights[] = {0, 4, 3, 1, 2, 5};
+  return weights[outcome];
+}
+
+static void settle_rcpt(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r) {
+  if (r->outcome != UVSMTP_OUTCOME_NONE) return;
+  r->outcome = op->verdict;
+  /* After a 421 to one RCPT the server did not execute the next ones. */
+  if (op->cut && !(r->flags & RCPT_REPLIED) && r->outcome != UVSMTP_UNKNOWN)
+    r->outcome = UVSMTP_NOT_ATTEMPTED;
+  r->stage = op->result.stage;
+  if (r->outcome != UVSMTP_ACCEPTED) r->status = op->result.status;
+}
+
+void uvsmtp__op_settle(uvsmtp__op_t* op) {
+  uvsmtp_result_t* res = &op->result;
+  size_t i;
+  if (!op->carries) return;
+  if (op->verdict == UVSMTP_OUTCOME_NONE && op->failed)
+    op->verdict = UVSMTP_NOT_ATTEMPTED;
+  res->outcome = op->verdict;
+  if (res->nrcpts == 0) return;
+  res->outcome = UVSMTP_OUTCOME_NONE;
+  for (i = 0; i < res->nrcpts; i++) {
+    settle_rcpt(op, &res->rcpts[i]);
+    if (weigh(res->rcpts[i].outcome) > weigh(res->outcome))
+      res->outcome = res->rcpts[i].outcome;
+  }
+  if (res->outcome == UVSMTP_UNKNOWN && res->status != UVSMTP_EUNKNOWN) {
+    /* What came first is the reason now: the loss is what the caller must
+     * decide about. */
+    if (res->status != UVSMTP_EDISCONNECTED) res->cause = res->status;
+    res->status = UVSMTP_EUNKNOWN;
+  } else if (res->outcome == UVSMTP_ACCEPTED) {
+    res->status = 0;
+    res->cause = 0;
+  }
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* op.h: a request in the engine, and its result: one block of memory holding
+ * the struct, its recipients and its strings. */
+#ifndef UVSMTP_CORE_OP_H
+#define UVSMTP_CORE_OP_H
+
+#include "core/body.h"
+#include "core/buf.h"
+#include "core/queue.h"
+#include "core/reply.h"
+#include "uvsmtp/proto.h"
+
+struct uvsmtp_result_s {
+  int status;
+  int cause;
+  uint8_t stage;
+  uint8_t outcome;
+  uint8_t has_reply;
+  uvsmtp_reply_t reply;
+  const char* sender;
+  uint64_t octets;
+  uvsmtp_rcpt_result_t* rcpts;
+  size_t nrcpts;
+};
+
+enum {
+  RCPT_REPLIED = 1u << 0,  /* rcpt_reply is there */
+  RCPT_ACCEPTED = 1u << 1, /* by its RCPT */
+  RCPT_FINAL = 1u << 2     /* final is there: its own final reply */
+};
+
+struct uvsmtp_rcpt_result_s {
+  const char* address;
+  const char* const* options;
+  size_t noptions;
+  uvsmtp_slice_t path;
+  const uvsmtp_result_t* result; /* whose final reply counts for all */
+  int status;
+  uint8_t stage;
+  uint8_t outcome; /* OUTCOME_NONE: undecided */
+  uint8_t flags;
+  uvsmtp_reply_t rcpt_reply;
+  uvsmtp_reply_t final;
+};
+
+/* The message text on its way from the source: what is in hand, what of it is
+ * announced. */
+typedef struct uvsmtp__text_s {
+  uvsmtp_source_t* source;
+  uvsmtp__body_t body;
+  const char* base; /* the slice in hand: base NULL when there is none */
+  size_t len;
+  size_t off;      /* encoded octets of it */
+  uint64_t taken;  /* octets of the source in slices before it */
+  uint64_t region; /* octets of the source still to encode for this command */
+  uint64_t queued; /* octets of encoding queued so far */
+  uint64_t ahead;  /* encoded octets of the chunk being prepared */
+  uint64_t size;   /* of the whole text, or a lower bound */
+  uvsmtp__buf_t stage;  /* a chunk that is gathered from small pieces */
+  uvsmtp__body_t after; /* the encoder behind what was measured */
+  uint8_t size_known;   /* 0: not looked at, 1: unknown, 2: bound, 3: exact */
+  uint8_t size_clean;   /* 3: the text goes as it is */
+  uint8_t begun;        /* body is initialised */
+  uint8_t eof;
+  uint8_t waiting; /* the source said WAIT */
+  uint8_t ready;   /* a chunk is prepared: */
+  uint8_t last;    /*   it is the LAST one */
+  uint8_t staged;  /*   its octets are in stage, else in the slice */
+  uint8_t busy;    /* stage is on its way out by reference */
+  uint8_t clean;   /* what is announced goes as it is */
+  uint8_t ends;    /* this command's text ends the message */
+} uvsmtp__text_t;
+
+typedef struct uvsmtp__op_s {
+  uvsmtp__link_t link;
+  size_t slab; /* octets of this block */
+  size_t rows; /* octets of a block of its own for recipients, 0 if none */
+  uvsmtp_fn fn;
+  void* data;
+  uvsmtp_result_t result;
+  uvsmtp__buf_t arena; /* text of the replies */
+  uvsmtp__text_t text;
+  const char* arg; /* name, address or line */
+  uvsmtp_slice_t path;
+  const char* const* options;
+  size_t noptions;
+  const char* const* rcpt_options;
+  size_t nrcpt_options;
+  size_t next_rcpt;      /* index of the next RCPT to send */
+  size_t replied;        /* RCPTs answered */
+  size_t final;          /* index of the row that the next final reply is for */
+  unsigned int step;     /* in uvsmtp__steps */
+  unsigned int inflight; /* its commands on the FIFO */
+  unsigned int flags;    /* uvsmtp_message_flags */
+  uint8_t plan;
+  uint8_t line_ends;
+  uint8_t begun;   /* MAIL has been sent: the transaction has begun */
+  uint8_t started; /* a step of it has been taken */
+  uint8_t ended;   /* nothing more will be sent for it */
+  uint8_t failed;
+  uint8_t verdict; /* outcome of all undecided recipients */
+  uint8_t
+      verdict_lost; /* ... which a loss brought, so a worse one may follow */
+  uint8_t cut;      /* 421 to a RCPT: the rest was not attempted */
+  uint8_t ehlo_refused;
+  uint8_t go;      /* 354: the text may go */
+  uint8_t void_go; /* 354 without a recipient */
+  uint8_t utf8;    /* some path has an octet above 127 */
+  uint8_t last;    /* BDAT op: LAST */
+  uint8_t carries; /* it carries a message: outcomes count */
+} uvsmtp__op_t;
+
+/* Decides the outcome of every recipient, the status and the outcome of the
+ * whole. Once, when the last of its commands is answered or lost. */
+void uvsmtp__op_settle(uvsmtp__op_t* op);
+
+/* Records a failure unless there is one. */
+void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage);
+
+/* Frees an op's memory; the source has been released. */
+void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op);
+
+/* Copies a request into a block of its own, checked: 0, -EINVAL, -ENOMEM.
+ * lmtp: under LMTP. */
+int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
+                   int lmtp, uvsmtp__op_t** out);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* proto_int.h: the engine from inside.
+ *
+ *   proto.c    the public calls: feed, peek, sent, next ...
+ *   step.c     step(), the only place that changes state; losing a session
+ *   actions.c  what a row of the table records
+ *   plan.c     the send cursor: which command may go next, and sending it
+ *   guards.c   the questions of plans.def
+ *   text.c     the message text: from the source through the encoder
+ *   op.c       requests and results
+ *
+ * The receive cursor is the head of the FIFO, judged by `rest`; the send cursor
+ * is `current` with its step, judged by `ahead`. */
+#ifndef UVSMTP_CORE_PROTO_INT_H
+#define UVSMTP_CORE_PROTO_INT_H
+
+#include <errno.h>
+
+#include "core/caps.h"
+#include "core/command.h"
+#include "core/op.h"
+#include "core/out.h"
+#include "core/table.h"
+
+/* Commands in flight at the most: bounds memory, not speed. */
+#define UVSMTP__FIFO_MAX 1024u
+/* Octets queued by copy or reference before more text is encoded. */
+#define UVSMTP__AHEAD_MAX (64u * 1024u)
+/* A piece of text at least this long is sent by reference. */
+#define UVSMTP__REF_MIN 4096u
+/* Octets encoded at a time: bounds the time of one peek. */
+#define UVSMTP__WINDOW (256u * 1024u)
+/* A chunk gathered from small pieces, and one announced from a large slice. */
+#define UVSMTP__STAGE_MAX (64u * 1024u)
+#define UVSMTP__CHUNK_MAX (1024u * 1024u)
+/* Text kept of a reply to RCPT, and of any other. */
+#define UVSMTP__RCPT_TEXT_MAX 1024u
+#define UVSMTP__TEXT_MAX 65536u
+/* The deadline of the text covers this much of it. */
+#define UVSMTP__BLOCK 65536u
+/* Addresses remembered for the final replies of LMTP's own DATA. */
+#define UVSMTP__ADDRESSES_MAX (1024u * 1024u)
+/* libuv's UV_EOF, which no errno stands for (see error.c). */
+#define UVSMTP__EOF (-4095)
+
+/* A command in flight. */
+typedef struct uvsmtp__entry_s {
+  uvsmtp__op_t* op;  /* NULL: the engine's own RSET */
+  uint64_t whole_at; /* the stream offset behind its last octet */
+  uint64_t mark;     /* SENT comes when the stream has passed this */
+  uint32_t rcpt;     /* RCPT: which */
+  uint32_t left;     /* final replies still to come, 0: not counted yet */
+  uint8_t state;
+  uint8_t some_ok; /* of several final replies */
+  uint8_t some_bad;
+} uvsmtp__entry_t;
+
+struct uvsmtp_proto_s {
+  uvsmtp__mem_t mem;
+  unsigned int flags;
+  unsigned int serial; /* of waits */
+  uvsmtp_trace_cb trace;
+  void* trace_arg;
+  char* local_name;
+  size_t local_name_size;
+
+  uvsmtp__reader_t reader;
+  uvsmtp__caps_t caps;
+  uvsmtp__out_t out;
+  uint64_t heard_at; /* octets sent when the reply being read began */
+
+  uvsmtp__entry_t* fifo; /* ring of fifo_cap entries, a power of two */
+  uint32_t fifo_head;
+  uint32_t fifo_count;
+  uint32_t fifo_cap;
+
+  uvsmtp__link_t ops;      /* accepted, in order, until finished */
+  uvsmtp__link_t done;     /* finished, until taken */
+  uvsmtp__op_t* current;   /* whose step the send cursor is at */
+  uvsmtp__op_t* texting;   /* whose text is being produced */
+  uvsmtp__op_t* delivered; /* whose result the host is looking at */
+  size_t pending;
+
+  uvsmtp__buf_t addresses; /* LMTP: accepted by rcpt of its own, NUL-ended */
+  size_t naddresses;
+  size_t accepted; /* recipients of the open transaction */
+  int down_status; /* why there is no session, for those who want one */
+  int down_cause;
+  uint8_t down_outcome;
+  uint8_t rest;
+  uint8_t ahead;
+  uint8_t helloed;
+  uint8_t esmtp;
+  uint8_t mail_refused; /* of the open transaction */
+  uint8_t reset_owed;
+  uint8_t up; /* the host has a transport for us */
+  uint8_t canceled;
+  uint8_t oom;  /* noted in an action; step(OOM) follows */
+  uint8_t busy; /* within a call: hooks may not call back */
+  uint8_t running;
+};
+
+/* ---- step.c ---- */
+
+/* What comes with an input. */
+typedef struct uvsmtp__cause_s {
+  const uvsmtp_reply_t* reply; /* or NULL */
+  int cause;                   /* libuv or uvsmtp error, or 0 */
+} uvsmtp__cause_t;
+
+/* The table applied to the command e (NULL: to the resting place). The only
+ * place that changes a state. */
+void uvsmtp__step(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
+                  const uvsmtp__cause_t* why);
+/* A whole reply for the head of the FIFO. */
+void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply);
+/* An input for the head, or for the resting place when nothing is in flight. */
+void uvsmtp__on_input(uvsmtp_proto_t* p, int input, int cause);
+
+uvsmtp__entry_t* uvsmtp__fifo_at(uvsmtp_proto_t* p, uint32_t i);
+/* Appends; NULL for no memory. */
+uvsmtp__entry_t* uvsmtp__fifo_push(uvsmtp_proto_t* p);
+
+/* ---- actions.c ---- */
+typedef void (*uvsmtp__action_t)(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                                 const uvsmtp__cause_t* why);
+extern const uvsmtp__action_t uvsmtp__actions[A_COUNT];
+/* Forgets the transaction. */
+void uvsmtp__end_transaction(uvsmtp_proto_t* p);
+
+/* ---- plan.c, guards.c ---- */
+enum { GUARD_SKIP, GUARD_TAKE, GUARD_HOLD };
+typedef int (*uvsmtp__guard_t)(uvsmtp_proto_t* p, uvsmtp__op_t* op);
+extern const uvsmtp__guard_t uvsmtp__guards[G_COUNT];
+/* Moves the send cursor as far as it goes and finishes what is finished. */
+void uvsmtp__run(uvsmtp_proto_t* p);
+/* 1 when the op has no step left to consider. */
+int uvsmtp__at_end(const uvsmtp__op_t* op);
+int uvsmtp__uses_chunking(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
+/* Parameters of MAIL that the library adds, into buf: "" or " SIZE=..." ...; 0,
+ * or the reason why the message can't go to this server. */
+int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
+                        size_t cap, int* cause);
+
+/* ---- text.c ---- */
+/* The text of a command just put into flight begins; e is its entry. 0 or
+ * -ENOMEM. */
+int uvsmtp__text_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op, uvsmtp__entry_t* e);
+/* Prepares the next chunk. GUARD_TAKE when ready, GUARD_HOLD, or an error. */
+int uvsmtp__text_prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op);
+/* Encoded size of the whole text, without dot-stuffing, as far as it is known
+ * without reading on: 1 exact, 0 a lower bound, -1 unknown. */
+int uvsmtp__text_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, uint64_t* size);
+/* Produces text for the command in flight, as far as the queue has room. */
+void uvsmtp__text_pump(uvsmtp_proto_t* p);
+/* Looks for commands in flight whose deciding octet has left. */
+void uvsmtp__text_sent(uvsmtp_proto_t* p);
+
+/* ---- proto.c ---- */
+void uvsmtp__trace(uvsmtp_proto_t* p, int kind, const char* text, size_t len);
+
+#endif

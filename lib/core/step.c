@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* step.c: the table at work: the FIFO of commands in flight, step(), replies
+ * matched by counting, and the loss of a session. */
+#include <string.h>
+
+#include "core/proto_int.h"
+
+/* ---------------------------------------------------------------- FIFO */
+
+uvsmtp__entry_t* uvsmtp__fifo_at(uvsmtp_proto_t* p, uint32_t i) {
+  if (i >= p->fifo_count) return NULL;
+  return &p->fifo[(p->fifo_head + i) & (p->fifo_cap - 1)];
+}
+
+static int fifo_grow(uvsmtp_proto_t* p) {
+  uint32_t cap = p->fifo_cap == 0 ? 4 : p->fifo_cap * 2;
+  uint32_t i;
+  uvsmtp__entry_t* to = uvsmtp__alloc(&p->mem, cap * sizeof(*to));
+  if (to == NULL) return -ENOMEM;
+  for (i = 0; i < p->fifo_count; i++) to[i] = *uvsmtp__fifo_at(p, i);
+  uvsmtp__free(&p->mem, p->fifo, p->fifo_cap * sizeof(*p->fifo));
+  p->fifo = to;
+  p->fifo_cap = cap;
+  p->fifo_head = 0;
+  return 0;
+}
+
+uvsmtp__entry_t* uvsmtp__fifo_push(uvsmtp_proto_t* p) {
+  uvsmtp__entry_t* e;
+  if (p->fifo_count == p->fifo_cap && fifo_grow(p) != 0) return NULL;
+  e = &p->fifo[(p->fifo_head + p->fifo_count) & (p->fifo_cap - 1)];
+  memset(e, 0, sizeof(*e));
+  p->fifo_count++;
+  if (p->fifo_count == 1) p->serial++;
+  return e;
+}
+
+/* Takes the head off; gives the memory back when nothing is in flight, so that
+ * an idle session holds none. */
+static void fifo_pop(uvsmtp_proto_t* p) {
+  uvsmtp__entry_t* e = uvsmtp__fifo_at(p, 0);
+  if (e->op != NULL) e->op->inflight--;
+  p->fifo_head = (p->fifo_head + 1) & (p->fifo_cap - 1);
+  p->fifo_count--;
+  p->serial++;
+  if (p->fifo_count > 0) return;
+  uvsmtp__free(&p->mem, p->fifo, p->fifo_cap * sizeof(*p->fifo));
+  p->fifo = NULL;
+  p->fifo_cap = 0;
+  p->fifo_head = 0;
+  /* All predictions are judged: the send cursor starts from the facts. */
+  p->ahead = p->rest;
+}
+
+/* --------------------------------------------------------------- rows */
+
+static int is_loss(int input) {
+  switch (input) {
+    case I_GONE:
+    case I_GONE_MID:
+    case I_BAD:
+    case I_EOF:
+    case I_TIMEOUT:
+    case I_CANCEL:
+    case I_OOM:
+    case I_MOOT:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+/* The reply that the result shows is the deciding one: the first failure's,
+ * else the last; of a message that went well only the final one is kept. */
+static void keep_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
+                       const uvsmtp__row_t* row, const uvsmtp_reply_t* reply) {
+  int final = state == S_DOT || state == S_BDAT_LAST;
+  if (reply == NULL || op->failed) return;
+  if (op->plan == PLAN_SEND && !final && !(row->effects & FX_FAILS)) return;
+  uvsmtp__reply_store(&p->mem, &op->arena, reply, UVSMTP__TEXT_MAX,
+                      &op->result.reply);
+  op->result.has_reply = 1;
+}
+
+/* What the row says of the recipients that this decides. */
+static void apply_outcome(uvsmtp__op_t* op, int state, int input, int outcome) {
+  if (outcome == UVSMTP_OUTCOME_NONE) return;
+  if (is_loss(input)) {
+    /* A refusal read whole stands whatever comes after; of several losses the
+     * one that leaves a doubt counts. */
+    if (op->verdict == UVSMTP_OUTCOME_NONE ||
+        (op->verdict_lost && outcome == UVSMTP_UNKNOWN)) {
+      op->verdict = (uint8_t)outcome;
+      op->verdict_lost = 1;
+    }
+    return;
+  }
+  /* A refused RCPT decides its own recipient only: refuse_rcpt did. */
+  if (state == S_RCPT) return;
+  if (op->verdict == UVSMTP_OUTCOME_NONE) op->verdict = (uint8_t)outcome;
+}
+
+/* Applies a row to a command's request. */
+static void judge(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state, int input,
+                  const uvsmtp__row_t* row, const uvsmtp__cause_t* why) {
+  int cause = why->cause;
+  if (!op->failed) op->result.stage = (uint8_t)state;
+  keep_reply(p, op, state, row, why->reply);
+  apply_outcome(op, state, input, row->outcome);
+  if (cause == row->error) cause = 0;
+  if (row->effects & FX_FAILS) uvsmtp__op_fail(op, row->error, cause, state);
+  if ((row->effects & FX_RESETS) && op->plan == PLAN_SEND) p->reset_owed = 1;
+}
+
+static void apply(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
+                  const uvsmtp__cause_t* why) {
+  int state = e == NULL ? p->rest : e->state;
+  const uvsmtp__row_t* row = &uvsmtp__rows[state][input];
+  if (e != NULL && e->op != NULL) judge(p, e->op, state, input, row, why);
+  uvsmtp__actions[row->action](p, e, why);
+  if (row->next == S_HOME)
+    p->rest = p->helloed ? S_READY : S_GREETED;
+  else if (row->next != S_SAME && uvsmtp__states[row->next].kind == KIND_REST)
+    p->rest = row->next;
+  else if (row->next != S_SAME && e != NULL) {
+    e->state = row->next;
+    p->serial++;
+  }
+  /* A failing source closes the session from behind the head: shut() then
+   * tells all that is in flight, this one again, which changes nothing. */
+  if (e != NULL && (row->effects & (FX_DONE | FX_CLOSES)) &&
+      e == uvsmtp__fifo_at(p, 0))
+    fifo_pop(p);
+}
+
+/* ------------------------------------------------------- losing it all */
+
+/* Why those who come later find no session. */
+static void remember_loss(uvsmtp_proto_t* p, int state, int input,
+                          const uvsmtp__cause_t* why) {
+  const uvsmtp__row_t* row = &uvsmtp__rows[state][input];
+  if (input == I_CANCEL) {
+    p->down_status = -ECANCELED;
+    p->down_cause = 0;
+    p->down_outcome = UVSMTP_NOT_ATTEMPTED;
+  } else if (state == S_OPENING || state == S_GREETING) {
+    p->down_status = row->error;
+    p->down_cause = why->cause == row->error ? 0 : why->cause;
+    p->down_outcome = row->outcome;
+  } else {
+    p->down_status = UVSMTP_EDISCONNECTED;
+    p->down_cause = why->cause;
+    p->down_outcome = UVSMTP_NOT_ATTEMPTED;
+  }
+}
+
+/* The session is over: everything in flight is told, in order. */
+static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
+  uvsmtp__cause_t rest = {NULL, why->cause};
+  uvsmtp__op_t* op = p->current;
+  if (input == I_GONE || input == I_GONE_MID) input = I_MOOT;
+  /* A final reply that ends a session, as 554 to the text, leaves what is
+   * behind it without one. */
+  else if (!is_loss(input))
+    input = I_EOF;
+  while (p->fifo_count > 0) apply(p, uvsmtp__fifo_at(p, 0), input, &rest);
+  /* A request that waits for its own source has nothing in flight. */
+  if (op != NULL && op->started && !uvsmtp__at_end(op)) {
+    int error = uvsmtp__rows[S_TEXT][input].error;
+    apply_outcome(op, S_TEXT, I_EOF,
+                  op->begun ? UVSMTP_DEFERRED : UVSMTP_NOT_ATTEMPTED);
+    uvsmtp__op_fail(op, error, rest.cause == error ? 0 : rest.cause, p->rest);
+  }
+  p->rest = S_CLOSED;
+  p->ahead = S_CLOSED;
+  p->texting = NULL;
+  p->reset_owed = 0;
+  p->helloed = 0;
+  p->esmtp = 0;
+  p->serial++;
+  uvsmtp__end_transaction(p);
+  uvsmtp__out_clear(&p->mem, &p->out);
+  uvsmtp__reader_reset(&p->reader, &p->mem);
+  uvsmtp__caps_clear(&p->caps, &p->mem);
+}
+
+/* Octets of text that never left do not count as given to the transport. */
+static void discount_unsent(uvsmtp_proto_t* p) {
+  uint64_t unsent = uvsmtp__out_pending(&p->out);
+  uvsmtp__op_t* op = p->texting;
+  if (op == NULL && p->fifo_count > 0)
+    op = uvsmtp__fifo_at(p, p->fifo_count - 1)->op;
+  if (op == NULL) return;
+  op->text.queued -= unsent < op->text.queued ? unsent : op->text.queued;
+}
+
+void uvsmtp__step(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
+                  const uvsmtp__cause_t* why) {
+  int state = e == NULL ? p->rest : e->state;
+  int closes = (uvsmtp__rows[state][input].effects & FX_CLOSES) != 0;
+  if (closes) {
+    static const char over[] = "session over: ";
+    char text[96];
+    size_t n = sizeof(over) - 1;
+    size_t m = strlen(uvsmtp__input_texts[input]);
+    memcpy(text, over, n);
+    memcpy(text + n, uvsmtp__input_texts[input], m);
+    uvsmtp__trace(p, UVSMTP_TRACE_INFO, text, n + m);
+    discount_unsent(p);
+    remember_loss(p, state, input, why);
+  }
+  apply(p, e, input, why);
+  if (closes) shut(p, input, why);
+}
+
+void uvsmtp__on_input(uvsmtp_proto_t* p, int input, int cause) {
+  uvsmtp__cause_t why = {NULL, cause};
+  uvsmtp__step(p, uvsmtp__fifo_at(p, 0), input, &why);
+}
+
+/* ------------------------------------------------------------- replies */
+
+static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e) {
+  unsigned int f = 0;
+  if (p->flags & UVSMTP_PROTO_LMTP) f |= FACT_LMTP;
+  if (p->mail_refused) f |= FACT_MAIL_REFUSED;
+  if (p->accepted == 0) f |= FACT_NO_RCPT;
+  if (e != NULL && e->whole_at > p->heard_at) f |= FACT_EARLY;
+  return f;
+}
+
+/* A final reply of several: the next accepted recipient's own. */
+static void final_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
+                        int input, const uvsmtp_reply_t* reply) {
+  uvsmtp_rcpt_result_t* r;
+  while (op->final < op->result.nrcpts &&
+         !(op->result.rcpts[op->final].flags & RCPT_ACCEPTED))
+    op->final++;
+  if (op->final >= op->result.nrcpts) return;
+  r = &op->result.rcpts[op->final++];
+  uvsmtp__reply_store(&p->mem, &op->arena, reply, UVSMTP__TEXT_MAX, &r->final);
+  r->flags |= RCPT_FINAL;
+  r->stage = (uint8_t)state;
+  if (input == I_OK) {
+    r->outcome = UVSMTP_ACCEPTED;
+    return;
+  }
+  r->status = UVSMTP_EDATA;
+  r->outcome = input == I_PERM ? UVSMTP_REJECTED : UVSMTP_DEFERRED;
+}
+
+/* RFC 2033 4.2: as many final replies as accepted recipients, in order. They
+ * are counted when the first comes: by then every RCPT has been answered. */
+static void several_replies(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
+                            const uvsmtp__cause_t* why) {
+  if (input == I_BAD) {
+    uvsmtp__step(p, e, I_BAD, why);
+    return;
+  }
+  if (e->left == 0) e->left = (uint32_t)p->accepted;
+  final_reply(p, e->op, e->state, input, why->reply);
+  if (input == I_OK)
+    e->some_ok = 1;
+  else
+    e->some_bad = 1;
+  e->left--;
+  if (input == I_GONE) {
+    uvsmtp__step(p, e, e->left > 0 ? I_GONE_MID : I_GONE, why);
+  } else if (e->left > 0) {
+    p->serial++;
+  } else {
+    input = !e->some_bad ? I_ALL_OK : e->some_ok ? I_SOME_OK : I_NONE_OK;
+    uvsmtp__step(p, e, input, why);
+  }
+}
+
+void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply) {
+  uvsmtp__entry_t* e = uvsmtp__fifo_at(p, 0);
+  uvsmtp__cause_t why = {reply, 0};
+  int state = e == NULL ? p->rest : e->state;
+  uvsmtp__op_t* op = e == NULL ? NULL : e->op;
+  int input = uvsmtp__classify(state, reply->code, facts(p, e));
+  if (input == I_BAD) why.cause = UVSMTP_EPROTOCOL;
+  if (e != NULL && (state == S_DOT || state == S_BDAT_LAST) &&
+      uvsmtp__states[state].replies == REPLIES_PER_RCPT &&
+      (p->flags & UVSMTP_PROTO_LMTP) && p->accepted > 0) {
+    several_replies(p, e, input, &why);
+    return;
+  }
+  if (state == S_RCPT && op->plan == PLAN_SEND) {
+    op->replied++;
+    uvsmtp__step(p, e, input, &why);
+    if (op->replied == op->result.nrcpts && p->accepted == 0 && !op->failed &&
+        p->rest != S_CLOSED) {
+      /* The command is answered and gone: its request alone is judged. */
+      const uvsmtp__row_t* row = &uvsmtp__rows[S_RCPT][I_NONE_OK];
+      judge(p, op, S_RCPT, I_NONE_OK, row, &why);
+    }
+    return;
+  }
+  uvsmtp__step(p, e, input, &why);
+  if (state == S_RCPT && (input == I_TEMP || input == I_PERM))
+    judge(p, op, S_RCPT, I_NONE_OK, &uvsmtp__rows[S_RCPT][I_NONE_OK], &why);
+}

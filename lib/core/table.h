@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* table.h: the machine as data: the four .def files expanded into constant
+ * tables, and pure functions over them. Nothing here knows of a session. */
+#ifndef UVSMTP_CORE_TABLE_H
+#define UVSMTP_CORE_TABLE_H
+
+#include <stdint.h>
+
+#include "uvsmtp/proto.h"
+
+/* Short names for the public state numbers. */
+enum {
+#define XX(name, value, text) S_##name = value,
+  UVSMTP_STATE_MAP(XX)
+#undef XX
+      S_COUNT,
+  S_SAME = 62, /* as `next`: no change */
+  S_HOME = 63  /* as `next`: READY once a hello has succeeded, else GREETED */
+};
+
+/* Inputs: what replies mean, and what happens by itself. */
+#define UVSMTP__INPUT_MAP(XX)                                  \
+  XX(OK, "the reply hoped for")                                \
+  XX(GO, "354")                                                \
+  XX(NOVERB, "EHLO refused, HELO may do")                      \
+  XX(TEMP, "4yz")                                              \
+  XX(PERM, "5yz")                                              \
+  XX(GONE, "421")                                              \
+  XX(BAD, "not a reply, or not one to this")                   \
+  XX(GO_NONE, "354 with no accepted recipient")                \
+  XX(GO_STALE, "354 that a lone dot would not undo")           \
+  XX(ALL_OK, "every recipient's final reply was 2yz")          \
+  XX(SOME_OK, "some recipients' final replies were 2yz")       \
+  XX(NONE_OK, "no recipient was accepted")                     \
+  XX(GONE_MID, "421 before the last of several final replies") \
+  XX(UP, "the transport is connected")                         \
+  XX(SENT, "the deciding octet has left")                      \
+  XX(SRC_FAIL, "the source failed in mid-text")                \
+  XX(EOF, "the connection ended or broke")                     \
+  XX(TIMEOUT, "the deadline passed")                           \
+  XX(CANCEL, "the caller closed the session")                  \
+  XX(OOM, "no memory to go on")                                \
+  XX(MOOT, "in flight behind a command that got 421")
+
+enum {
+#define XX(name, text) I_##name,
+  UVSMTP__INPUT_MAP(XX)
+#undef XX
+      I_COUNT
+};
+
+/* Effects. */
+enum {
+  FX_NOTHING = 0,
+  FX_DONE = 1u << 0,
+  FX_FAILS = 1u << 1,
+  FX_RESETS = 1u << 2,
+  FX_CLOSES = 1u << 3,
+  FX_NEVER = 1u << 4, /* an X row */
+  FX_ROW = 1u << 5    /* set in every row of the data: finds holes */
+};
+
+/* Actions of actions.c. */
+#define UVSMTP__ACTION_MAP(XX) \
+  XX(none)                     \
+  XX(learn_extensions)         \
+  XX(note_no_ehlo)             \
+  XX(forget_extensions)        \
+  XX(note_helo)                \
+  XX(accept_mail)              \
+  XX(refuse_mail)              \
+  XX(accept_rcpt)              \
+  XX(refuse_rcpt)              \
+  XX(open_text)                \
+  XX(open_void)                \
+  XX(end_text)
+
+enum {
+#define XX(name) A_##name,
+  UVSMTP__ACTION_MAP(XX)
+#undef XX
+      A_COUNT
+};
+
+/* Guards of guards.c. */
+#define UVSMTP__GUARD_MAP(XX) \
+  XX(alive)                   \
+  XX(hello_missing)           \
+  XX(ehlo_refused)            \
+  XX(sender_fits)             \
+  XX(rcpt_fits)               \
+  XX(more_rcpts)              \
+  XX(data_due)                \
+  XX(text_awaited)            \
+  XX(void_awaited)            \
+  XX(chunk_asked)             \
+  XX(last_asked)              \
+  XX(chunk_due)               \
+  XX(last_due)
+
+enum {
+#define XX(name) G_##name,
+  UVSMTP__GUARD_MAP(XX)
+#undef XX
+      G_COUNT
+};
+
+/* Plans; the first thirteen are the numbers of uvsmtp_op. */
+#define UVSMTP__PLAN_MAP(XX)                                               \
+  XX(CONNECT, 1)                                                           \
+  XX(HELLO, 2) XX(EHLO, 3) XX(HELO, 4) XX(MAIL, 5) XX(RCPT, 6) XX(DATA, 7) \
+      XX(BDAT, 8) XX(RSET, 9) XX(NOOP, 10) XX(QUIT, 11) XX(COMMAND, 12)    \
+          XX(SEND, 13) XX(RESET, 14)
+
+enum {
+#define XX(name, value) PLAN_##name = value,
+  UVSMTP__PLAN_MAP(XX)
+#undef XX
+      PLAN_COUNT
+};
+
+enum { KIND_NONE, KIND_REST, KIND_CMD, KIND_WAIT };
+enum { GROUP_ANY, GROUP_LAST, GROUP_FIRST };
+enum { REPLIES_ONE, REPLIES_PER_RCPT };
+enum { TIMES_ONCE, TIMES_MANY };
+
+typedef struct uvsmtp__state_row_s {
+  const char* name;
+  const char* wire;
+  uint32_t starts; /* bit n: may start in place n */
+  uint8_t kind;
+  uint8_t ahead;
+  uint8_t group;
+  uint8_t replies;
+  uint8_t phase;
+} uvsmtp__state_row_t;
+
+typedef struct uvsmtp__row_s {
+  int16_t error;
+  uint8_t next;
+  uint8_t action;
+  uint8_t outcome;
+  uint8_t effects;
+} uvsmtp__row_t;
+
+typedef struct uvsmtp__step_row_s {
+  const char* name;
+  uint8_t plan;
+  uint8_t state;
+  uint8_t guard;
+  uint8_t times;
+} uvsmtp__step_row_t;
+
+extern const uvsmtp__state_row_t uvsmtp__states[S_COUNT];
+extern const uvsmtp__row_t uvsmtp__rows[S_COUNT][I_COUNT];
+/* The steps of all plans, a plan's together; the end has plan 0. */
+extern const uvsmtp__step_row_t uvsmtp__steps[];
+extern const char* const uvsmtp__input_names[I_COUNT];
+extern const char* const uvsmtp__input_texts[I_COUNT];
+extern const char* const uvsmtp__action_names[A_COUNT];
+extern const char* const uvsmtp__guard_names[G_COUNT];
+extern const char* const uvsmtp__plan_names[PLAN_COUNT];
+
+/* The index in uvsmtp__steps of a plan's first step. */
+unsigned int uvsmtp__plan_start(int plan);
+
+/* What the engine knows when a reply comes, beside the state. */
+enum {
+  FACT_LMTP = 1u << 0,
+  FACT_MAIL_REFUSED = 1u << 1, /* the transaction's MAIL was refused */
+  FACT_NO_RCPT = 1u << 2,      /* no recipient has been accepted */
+  FACT_EARLY = 1u << 3 /* it began before the command it would answer had left
+                          whole */
+};
+
+/* The input that a reply code is to a state (RFC 5321 4.2.1), by codes.def. */
+int uvsmtp__classify(int state, int code, unsigned int facts);
+
+#endif

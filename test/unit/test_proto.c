@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT */
+/* test_proto.c: the engine's calls as a host makes them: what is refused, who
+ * owns what, which wait is on. The dialogues are in test/conv. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <errno.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "alloc.h"
+#include "core/op.h"
+#include "uvsmtp/proto.h"
+
+typedef struct host_s {
+  test_alloc_t alloc;
+  uvsmtp_mem_t mem;
+  uvsmtp_proto_t* p;
+  char out[65536];
+  size_t len;
+} host_t;
+
+static void host_open(host_t* h, unsigned int flags) {
+  uvsmtp_proto_config_t c = UVSMTP_PROTO_CONFIG_INIT;
+  memset(h, 0, sizeof(*h));
+  h->mem.size = sizeof(h->mem);
+  h->mem.alloc = test_alloc;
+  h->mem.data = &h->alloc;
+  c.mem = &h->mem;
+  c.flags = flags;
+  c.local_name = "client.example";
+  assert_int_equal(uvsmtp_proto_new(&h->p, &c), 0);
+}
+
+static void host_close(host_t* h) {
+  uvsmtp_proto_free(h->p);
+  assert_int_equal(h->alloc.blocks, 0);
+  assert_int_equal(h->alloc.octets, 0);
+}
+
+/* Takes all output; the last flight is in h->out. */
+static void drain(host_t* h) {
+  uvsmtp_slice_t s[4];
+  size_t n;
+  h->len = 0;
+  while ((n = uvsmtp_proto_peek(h->p, s, 4)) > 0) {
+    size_t i;
+    size_t all = 0;
+    for (i = 0; i < n; i++) {
+      assert_true(h->len + s[i].len < sizeof(h->out));
+      memcpy(h->out + h->len, s[i].base, s[i].len);
+      h->len += s[i].len;
+      all += s[i].len;
+    }
+    uvsmtp_proto_sent(h->p, all);
+  }
+  h->out[h->len] = '\0';
+}
+
+static void say(host_t* h, const char* text) {
+  uvsmtp_proto_feed(h->p, text, strlen(text));
+  drain(h);
+}
+
+static int submit(host_t* h, int op, const char* text) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(0);
+  r.op = op;
+  r.text = text;
+  return uvsmtp_proto_submit(h->p, &r);
+}
+
+static void expect(host_t* h, int op, int status) {
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  assert_int_equal(uvsmtp_proto_next(h->p, &e), 1);
+  assert_int_equal(e.op, op);
+  assert_int_equal(uvsmtp_result_status(e.result), status);
+}
+
+static void greet(host_t* h, const char* extensions) {
+  assert_int_equal(submit(h, UVSMTP_OP_CONNECT, NULL), 0);
+  assert_int_equal(uvsmtp_proto_wants(h->p), UVSMTP_WANTS_OPEN);
+  uvsmtp_proto_up(h->p);
+  say(h, "220 mx.example\r\n");
+  expect(h, UVSMTP_OP_CONNECT, 0);
+  assert_int_equal(submit(h, UVSMTP_OP_HELLO, NULL), 0);
+  drain(h);
+  assert_string_equal(h->out, "EHLO client.example\r\n");
+  say(h, extensions);
+  expect(h, UVSMTP_OP_HELLO, 0);
+}
+
+/* ------------------------------------------------------------- sources */
+
+typedef struct source_s {
+  uvsmtp_memory_source_t memory;
+  uvsmtp_source_t source;
+  uvsmtp_proto_t* p;
+  int busy;
+  int released;
+  int waits; /* say WAIT this often first */
+} source_t;
+
+static source_t* self_of(uvsmtp_source_t* s) {
+  return (source_t*)(void*)((char*)s - offsetof(source_t, source));
+}
+
+static int source_peek(uvsmtp_source_t* s, uvsmtp_slice_t* out) {
+  source_t* self = self_of(s);
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_NOOP);
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  /* The rule for hooks: nothing but resume. */
+  if (uvsmtp_proto_submit(self->p, &r) == -EBUSY &&
+      uvsmtp_proto_next(self->p, &e) == 0 &&
+      uvsmtp_proto_peek(self->p, out, 1) == 0)
+    self->busy++;
+  if (self->waits > 0) {
+    self->waits--;
+    return UVSMTP_SOURCE_WAIT;
+  }
+  return self->memory.source.peek(&self->memory.source, out);
+}
+
+static void source_consumed(uvsmtp_source_t* s, size_t n) {
+  source_t* self = self_of(s);
+  self->memory.source.consumed(&self->memory.source, n);
+}
+
+static void source_release(uvsmtp_source_t* s) { self_of(s)->released++; }
+
+static void source_init(source_t* s, host_t* h, const char* text) {
+  memset(s, 0, sizeof(*s));
+  uvsmtp_source_memory(&s->memory, text, strlen(text));
+  s->source.size = sizeof(s->source);
+  s->source.length = -1;
+  s->source.peek = source_peek;
+  s->source.consumed = source_consumed;
+  s->source.release = source_release;
+  s->p = h->p;
+}
+
+static const uvsmtp_rcpt_t one = UVSMTP_RCPT_INIT("b@y.example");
+static const uvsmtp_rcpt_t* const one_list[] = {&one};
+
+static int submit_message(host_t* h, const uvsmtp_message_t* m) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
+  r.message = m;
+  return uvsmtp_proto_submit(h->p, &r);
+}
+
+/* --------------------------------------------------------------- tests */
+
+static void refuses_bad_configurations(void** state) {
+  uvsmtp_proto_config_t c = UVSMTP_PROTO_CONFIG_INIT;
+  test_alloc_t alloc = {0};
+  uvsmtp_mem_t mem = {sizeof(mem), test_alloc, NULL};
+  uvsmtp_proto_t* p = NULL;
+  (void)state;
+  mem.data = &alloc;
+  assert_int_equal(uvsmtp_proto_new(&p, NULL), -EINVAL);
+  assert_int_equal(uvsmtp_proto_new(&p, &c), -EINVAL); /* no memory */
+  c.mem = &mem;
+  c.size = 0;
+  assert_int_equal(uvsmtp_proto_new(&p, &c), -EINVAL);
+  c.size = sizeof(c);
+  c.flags = 1u << 30;
+  assert_int_equal(uvsmtp_proto_new(&p, &c), -EINVAL);
+  c.flags = 0;
+  c.local_name = "a b";
+  assert_int_equal(uvsmtp_proto_new(&p, &c), -EINVAL);
+  c.local_name = "a.example\r\nMAIL FROM:<x@y>";
+  assert_int_equal(uvsmtp_proto_new(&p, &c), -EINVAL);
+  c.local_name = "a.example";
+  alloc.fail_at = 1;
+  assert_int_equal(uvsmtp_proto_new(&p, &c), -ENOMEM);
+  alloc.fail_at = alloc.requests + 2;
+  assert_int_equal(uvsmtp_proto_new(&p, &c), -ENOMEM);
+  assert_null(p);
+  assert_int_equal(alloc.blocks, 0);
+}
+
+/* A caller built against a later header may pass a longer struct as long as it
+ * asks for nothing that we do not know. */
+static void later_structs_pass_when_empty(void** state) {
+  struct {
+    uvsmtp_request_t r;
+    long later;
+  } big;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  memset(&big, 0, sizeof(big));
+  big.r.size = sizeof(big);
+  big.r.op = UVSMTP_OP_NOOP;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &big.r), 0);
+  big.later = 1;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &big.r), -EINVAL);
+  big.later = 0;
+  big.r.size = 8;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &big.r), -EINVAL);
+  host_close(&h);
+}
+
+static void refuses_bad_requests(void** state) {
+  static const struct {
+    int op;
+    const char* text;
+  } bad[] = {
+      {0, NULL},
+      {99, NULL},
+      {UVSMTP_OP_EHLO, "a\r\nb"},
+      {UVSMTP_OP_EHLO, ""},
+      {UVSMTP_OP_MAIL, NULL},
+      {UVSMTP_OP_MAIL, "a@b\r\nRCPT TO:<c@d>"},
+      {UVSMTP_OP_MAIL, "a@b> SIZE=1"},
+      {UVSMTP_OP_RCPT, ""},
+      {UVSMTP_OP_RCPT, "<>"},
+      {UVSMTP_OP_RCPT, "a b@c"},
+      {UVSMTP_OP_COMMAND, NULL},
+      {UVSMTP_OP_COMMAND, ""},
+      {UVSMTP_OP_COMMAND, "VRFY a\nRSET"},
+      {UVSMTP_OP_COMMAND, "data"},
+      {UVSMTP_OP_COMMAND, "STARTTLS"},
+      {UVSMTP_OP_DATA, NULL},
+      {UVSMTP_OP_BDAT, NULL},
+      {UVSMTP_OP_SEND, NULL},
+  };
+  host_t h;
+  size_t i;
+  (void)state;
+  host_open(&h, 0);
+  for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    size_t blocks = h.alloc.blocks;
+    assert_int_equal(submit(&h, bad[i].op, bad[i].text), -EINVAL);
+    assert_int_equal(h.alloc.blocks, blocks);
+    assert_int_equal(uvsmtp_proto_pending(h.p), 0);
+  }
+  host_close(&h);
+  host_open(&h, UVSMTP_PROTO_LMTP);
+  assert_int_equal(submit(&h, UVSMTP_OP_HELO, NULL), -EINVAL);
+  host_close(&h);
+}
+
+static void refuses_bad_messages(void** state) {
+  static const char* const bad_option[] = {"SIZE=1\r\nDATA"};
+  static const char* const blank_option[] = {"RET=FULL ENVID=x"};
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_memory_source_t body;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  uvsmtp_source_memory(&body, "x", 1);
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.body = &body.source;
+  assert_int_equal(submit_message(&h, &m), -EINVAL); /* no recipient */
+  m.nrcpts = 1;
+  m.body = NULL;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
+  m.body = &body.source;
+  m.from = NULL;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
+  m.from = "a@x.example";
+  m.flags = 1u << 30;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
+  m.flags = 0;
+  m.line_ends = 7;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
+  m.line_ends = 0;
+  m.mail_options = bad_option;
+  m.nmail_options = 1;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
+  m.mail_options = blank_option;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
+  m.nmail_options = 0;
+  body.source.length = -2;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
+  body.source.length = 1;
+  assert_int_equal(submit_message(&h, &m), 0);
+  host_close(&h);
+}
+
+/* Nobody is connected: the request ends by itself, but not within submit. */
+static void without_connection(void** state) {
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_NOOP, NULL), 0);
+  assert_int_equal(uvsmtp_proto_pending(h.p), 1);
+  expect(&h, UVSMTP_OP_NOOP, UVSMTP_EDISCONNECTED);
+  assert_int_equal(uvsmtp_proto_pending(h.p), 0);
+  host_close(&h);
+}
+
+static void hooks_are_refused(void** state) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250 CHUNKING\r\n");
+  source_init(&s, &h, "hello\n");
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = &s.source;
+  assert_int_equal(submit_message(&h, &m), 0);
+  drain(&h);
+  say(&h, "250 ok\r\n");
+  say(&h, "250 ok\r\n");
+  assert_string_equal(h.out, "BDAT 7 LAST\r\nhello\r\n");
+  assert_true(s.busy >= 2);
+  assert_int_equal(s.released, 0);
+  say(&h, "250 2.6.0 as 17\r\n");
+  assert_int_equal(s.released, 1); /* before the event is taken */
+  expect(&h, UVSMTP_OP_SEND, 0);
+  host_close(&h);
+  assert_int_equal(s.released, 1);
+}
+
+/* Freeing the engine releases what it borrowed, once. */
+static void free_releases(void** state) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  source_init(&s, &h, "x");
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = &s.source;
+  greet(&h, "250 mx\r\n");
+  assert_int_equal(submit_message(&h, &m), 0);
+  host_close(&h);
+  assert_int_equal(s.released, 1);
+}
+
+/* Each wait has a phase and a serial of its own; a source that makes the
+ * session wait does so under the deadline of the text. */
+static void waits_have_phases(void** state) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  unsigned int serial[3];
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_NONE);
+  assert_int_equal(submit(&h, UVSMTP_OP_CONNECT, NULL), 0);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_CONNECT);
+  uvsmtp_proto_up(h.p);
+  assert_int_equal(uvsmtp_proto_wait(h.p, &serial[0]), UVSMTP_PHASE_GREETING);
+  uvsmtp_proto_feed(h.p, "220", 3);
+  assert_int_equal(uvsmtp_proto_wait(h.p, &serial[1]), UVSMTP_PHASE_GREETING);
+  assert_int_equal(serial[0], serial[1]); /* octets do not restart it */
+  say(&h, " x\r\n");
+  expect(&h, UVSMTP_OP_CONNECT, 0);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_NONE);
+  source_init(&s, &h, "x");
+  s.waits = 1;
+  m.from = "";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = &s.source;
+  assert_int_equal(submit_message(&h, &m), 0);
+  drain(&h);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_HELLO);
+  say(&h, "250-x\r\n250 CHUNKING\r\n");
+  assert_int_equal(uvsmtp_proto_wait(h.p, &serial[0]), UVSMTP_PHASE_MAIL);
+  say(&h, "250 x\r\n");
+  assert_int_equal(uvsmtp_proto_wait(h.p, &serial[1]), UVSMTP_PHASE_RCPT);
+  assert_int_not_equal(serial[0], serial[1]);
+  say(&h, "250 x\r\n");
+  assert_int_equal(h.len, 0);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_TEXT);
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  assert_string_equal(h.out, "BDAT 3 LAST\r\nx\r\n");
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_DOT);
+  uvsmtp_proto_timeout(h.p);
+  assert_int_equal(uvsmtp_proto_wants(h.p), UVSMTP_WANTS_CLOSE);
+  expect(&h, UVSMTP_OP_SEND, UVSMTP_EUNKNOWN);
+  host_close(&h);
+}
+
+/* A source that never resumes ends by its deadline, safely: no chunk of it was
+ * announced. */
+static void waiting_source_times_out(void** state) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-x\r\n250 CHUNKING\r\n");
+  source_init(&s, &h, "x");
+  s.waits = 1000;
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = &s.source;
+  assert_int_equal(submit_message(&h, &m), 0);
+  drain(&h);
+  say(&h, "250 x\r\n");
+  say(&h, "250 x\r\n");
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_TEXT);
+  uvsmtp_proto_timeout(h.p);
+  assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+  assert_int_equal(uvsmtp_result_status(e.result), -ETIMEDOUT);
+  assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_DEFERRED);
+  assert_int_equal(s.released, 1);
+  host_close(&h);
+}
+
+static void borrows_strings_when_told(void** state) {
+  char from[] = "a@x.example";
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  uvsmtp_memory_source_t body;
+  host_t h;
+  int borrow;
+  (void)state;
+  for (borrow = 0; borrow < 2; borrow++) {
+    host_open(&h, 0);
+    uvsmtp_source_memory(&body, "x", 1);
+    m.from = from;
+    m.rcpts = one_list;
+    m.nrcpts = 1;
+    m.body = &body.source;
+    m.flags = borrow ? UVSMTP_BORROW_STRINGS : 0;
+    assert_int_equal(submit_message(&h, &m), 0);
+    assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+    assert_string_equal(uvsmtp_result_sender(e.result), from);
+    assert_int_equal(uvsmtp_result_sender(e.result) == from, borrow);
+    assert_int_equal(uvsmtp_result_rcpt_count(e.result), 1);
+    assert_null(uvsmtp_result_rcpt(e.result, 1));
+    assert_null(uvsmtp_result_reply(e.result));
+    assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_NOT_ATTEMPTED);
+    host_close(&h);
+  }
+}
+
+static void extensions_can_be_read(void** state) {
+  uvsmtp_slice_t keyword;
+  uvsmtp_slice_t params;
+  size_t cursor = 0;
+  size_t n = 0;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx hello\r\n250-Size 1000\r\n250-X-OTHER a b\r\n250 NOOP\r\n");
+  assert_string_equal(uvsmtp_proto_extn(h.p, "SIZE"), "1000");
+  assert_string_equal(uvsmtp_proto_extn(h.p, "x-other"), "a b");
+  assert_string_equal(uvsmtp_proto_extn(h.p, "noop"), "");
+  assert_null(uvsmtp_proto_extn(h.p, "mx"));
+  while (uvsmtp_proto_next_extn(h.p, &cursor, &keyword, &params)) n++;
+  assert_int_equal(n, 3);
+  uvsmtp_proto_lost(h.p, -4095);
+  assert_null(uvsmtp_proto_extn(h.p, "SIZE"));
+  host_close(&h);
+}
+
+/* The steady state: the second message costs as many allocations as the third,
+ * and after each the engine holds what it held before. */
+static void messages_leave_nothing(void** state) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  uvsmtp_memory_source_t body;
+  size_t octets = 0;
+  host_t h;
+  int i;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+  assert_int_equal(uvsmtp_proto_next(h.p, &e), 0);
+  octets = h.alloc.octets;
+  for (i = 0; i < 3; i++) {
+    uvsmtp_source_memory(&body, "x\r\n", 3);
+    m.from = "a@x.example";
+    m.rcpts = one_list;
+    m.nrcpts = 1;
+    m.body = &body.source;
+    assert_int_equal(submit_message(&h, &m), 0);
+    drain(&h);
+    assert_string_equal(h.out,
+                        "MAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n"
+                        "BDAT 3 LAST\r\nx\r\n");
+    say(&h, "250 1\r\n250 2\r\n250 3\r\n");
+    expect(&h, UVSMTP_OP_SEND, 0);
+    assert_int_equal(uvsmtp_proto_next(h.p, &e), 0);
+    assert_int_equal(h.alloc.octets, octets);
+  }
+  host_close(&h);
+}
+
+static void cancel_is_final(void** state) {
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250 x\r\n");
+  assert_int_equal(submit(&h, UVSMTP_OP_NOOP, NULL), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_QUIT, NULL), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_CONNECT, NULL), 0);
+  uvsmtp_proto_cancel(h.p);
+  expect(&h, UVSMTP_OP_NOOP, -ECANCELED);
+  expect(&h, UVSMTP_OP_QUIT, -ECANCELED);
+  expect(&h, UVSMTP_OP_CONNECT, -ECANCELED);
+  assert_int_equal(submit(&h, UVSMTP_OP_NOOP, NULL), 0);
+  expect(&h, UVSMTP_OP_NOOP, -ECANCELED);
+  host_close(&h);
+}
+
+static void names_are_known(void** state) {
+  (void)state;
+  assert_string_equal(uvsmtp_state_name(UVSMTP_STATE_RCPT), "RCPT");
+  assert_string_equal(uvsmtp_state_name(-1), "?");
+  assert_string_equal(uvsmtp_state_name(12), "?");
+  assert_string_equal(uvsmtp_state_name(1000), "?");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_UNKNOWN), "unknown");
+  assert_string_equal(uvsmtp_outcome_name(99), "?");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(refuses_bad_configurations),
+      cmocka_unit_test(later_structs_pass_when_empty),
+      cmocka_unit_test(refuses_bad_requests),
+      cmocka_unit_test(refuses_bad_messages),
+      cmocka_unit_test(without_connection),
+      cmocka_unit_test(hooks_are_refused),
+      cmocka_unit_test(free_releases),
+      cmocka_unit_test(waits_have_phases),
+      cmocka_unit_test(waiting_source_times_out),
+      cmocka_unit_test(borrows_strings_when_told),
+      cmocka_unit_test(extensions_can_be_read),
+      cmocka_unit_test(messages_leave_nothing),
+      cmocka_unit_test(cancel_is_final),
+      cmocka_unit_test(names_are_known),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

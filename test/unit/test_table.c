@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: MIT */
+/* test_table.c: sentences about the machine that its data must make true:
+ * nothing missing, nothing unreachable, nothing that goes on after a loss, and
+ * doubt about a delivery exactly where there is doubt. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/table.h"
+
+enum { ALL_FACTS = FACT_LMTP | FACT_MAIL_REFUSED | FACT_NO_RCPT | FACT_EARLY };
+
+static int named(int state) { return uvsmtp__states[state].name != NULL; }
+
+static int is_rest(int state) {
+  return uvsmtp__states[state].kind == KIND_REST;
+}
+
+static const uvsmtp__row_t* row(int state, int input) {
+  return &uvsmtp__rows[state][input];
+}
+
+static int never(int state, int input) {
+  return (row(state, input)->effects & FX_NEVER) != 0;
+}
+
+/* Says which cell is wrong before the assertion that follows. */
+#define ASSERT_CELL(ok, state, input)                           \
+  do {                                                          \
+    if (!(ok))                                                  \
+      fail_msg("%s: row %s, %s", #ok, uvsmtp_state_name(state), \
+               uvsmtp__input_names[input]);                     \
+  } while (0)
+
+/* ------------------------------------------------------------- the cells */
+
+static void every_state_has_every_row(void** context) {
+  int rows = 0;
+  int s;
+  int i;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    for (i = 0; i < I_COUNT; i++) {
+      int there = (row(s, i)->effects & FX_ROW) != 0;
+      ASSERT_CELL(there == named(s), s, i);
+      rows += there;
+    }
+  }
+  assert_true(rows > 0);
+}
+
+/* Should the impossible happen, it is taken for a broken protocol, and nothing
+ * is said to be known of what was being delivered. */
+static void the_impossible_closes(void** context) {
+  int seen = 0;
+  int s;
+  int i;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    for (i = 0; i < I_COUNT; i++) {
+      const uvsmtp__row_t* r = row(s, i);
+      if (!never(s, i)) continue;
+      seen++;
+      ASSERT_CELL(r->next == S_CLOSED, s, i);
+      ASSERT_CELL(r->error == UVSMTP_EPROTOCOL, s, i);
+      ASSERT_CELL(r->outcome == UVSMTP_UNKNOWN, s, i);
+      ASSERT_CELL(r->effects & FX_FAILS, s, i);
+      ASSERT_CELL(r->effects & FX_CLOSES, s, i);
+    }
+  }
+  assert_true(seen > 0);
+}
+
+static void every_row_does_something(void** context) {
+  int s;
+  int i;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    if (!named(s) || s == S_CLOSED) continue;
+    for (i = 0; i < I_COUNT; i++) {
+      const uvsmtp__row_t* r = row(s, i);
+      if (never(s, i)) continue;
+      ASSERT_CELL((r->effects & ~FX_ROW) != 0 || r->action != A_none ||
+                      r->next != S_SAME,
+                  s, i);
+    }
+  }
+}
+
+/* What the fields of a row say of each other. */
+static void rows_agree_with_themselves(void** context) {
+  int s;
+  int i;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    if (!named(s) || s == S_CLOSED) continue;
+    for (i = 0; i < I_COUNT; i++) {
+      const uvsmtp__row_t* r = row(s, i);
+      int fails = (r->effects & FX_FAILS) != 0;
+      int closes = (r->effects & FX_CLOSES) != 0;
+      int resets = (r->effects & FX_RESETS) != 0;
+      int done = (r->effects & FX_DONE) != 0;
+      if (never(s, i)) continue;
+      ASSERT_CELL(closes == (r->next == S_CLOSED), s, i);
+      ASSERT_CELL(!resets || (fails && !closes), s, i);
+      ASSERT_CELL(!fails || r->error != 0, s, i);
+      if (is_rest(s)) {
+        /* No command, so none that could be done or fail. */
+        ASSERT_CELL(!fails && !done && !resets, s, i);
+        continue;
+      }
+      /* A recipient's refusal is an error of its own; it fails nothing. */
+      if (s != S_RCPT) ASSERT_CELL(fails == (r->error != 0), s, i);
+      /* The command leaves the FIFO, turns into another, or is judged again
+       * after it left (the last refused recipient). */
+      ASSERT_CELL(done || closes || !is_rest(r->next) || i == I_NONE_OK, s, i);
+      if (r->outcome == UVSMTP_ACCEPTED) ASSERT_CELL(i == I_OK, s, i);
+    }
+  }
+}
+
+static void places_and_commands_are_well_formed(void** context) {
+  int s;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    const uvsmtp__state_row_t* st = &uvsmtp__states[s];
+    int place;
+    if (!named(s)) {
+      assert_int_equal(st->kind, KIND_NONE);
+      continue;
+    }
+    if (is_rest(s)) {
+      assert_int_equal(st->starts, 0);
+      assert_int_equal(st->ahead, S_SAME);
+      assert_int_equal(st->phase, UVSMTP_PHASE_NONE);
+      continue;
+    }
+    assert_true(st->kind == KIND_CMD || st->kind == KIND_WAIT);
+    assert_true(st->wire[0] != '\0');
+    assert_true(st->phase > UVSMTP_PHASE_NONE && st->phase < UVSMTP_PHASE_END);
+    assert_true(st->ahead == S_SAME || st->ahead == S_HOME ||
+                is_rest(st->ahead));
+    /* A command starts in places, and only in places. */
+    for (place = 0; place < 32; place++)
+      if ((st->starts >> place) & 1u)
+        assert_true(named(place) && is_rest(place));
+  }
+}
+
+/* ----------------------------------------------------------- what is lost */
+
+static const int losses[] = {I_GONE,    I_GONE_MID, I_BAD, I_EOF,
+                             I_TIMEOUT, I_CANCEL,   I_OOM, I_MOOT};
+enum { LOSSES = sizeof(losses) / sizeof(losses[0]) };
+
+/* From everywhere, CLOSED itself included. */
+static void every_loss_ends_closed(void** context) {
+  int s;
+  int k;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    if (!named(s)) continue;
+    for (k = 0; k < LOSSES; k++) {
+      const uvsmtp__row_t* r = row(s, losses[k]);
+      if (s == S_CLOSED && !never(s, losses[k])) {
+        ASSERT_CELL(r->next == S_SAME, s, losses[k]);
+        continue;
+      }
+      ASSERT_CELL(r->next == S_CLOSED, s, losses[k]);
+      ASSERT_CELL(r->effects & FX_CLOSES, s, losses[k]);
+    }
+  }
+}
+
+/* The losses that come from outside can come at any time: only a reply needs a
+ * connection, and only a wait needs a deadline. */
+static void losses_can_come_everywhere(void** context) {
+  int s;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    if (!named(s)) continue;
+    ASSERT_CELL(!never(s, I_EOF), s, I_EOF);
+    ASSERT_CELL(!never(s, I_CANCEL), s, I_CANCEL);
+    ASSERT_CELL(!never(s, I_OOM), s, I_OOM);
+    ASSERT_CELL(never(s, I_GONE) == (s == S_OPENING), s, I_GONE);
+    ASSERT_CELL(never(s, I_BAD) == (s == S_OPENING), s, I_BAD);
+    ASSERT_CELL(never(s, I_TIMEOUT) == (s == S_CLOSED), s, I_TIMEOUT);
+    /* Behind a 421 there are commands, but no connects and no places. */
+    ASSERT_CELL(never(s, I_MOOT) == (is_rest(s) || s == S_OPENING), s, I_MOOT);
+  }
+}
+
+/* A loss is never good news, but for QUIT, which wanted it. */
+static void a_loss_fails_its_command(void** context) {
+  int s;
+  int k;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    if (!named(s) || is_rest(s)) continue;
+    for (k = 0; k < LOSSES; k++) {
+      const uvsmtp__row_t* r = row(s, losses[k]);
+      if (never(s, losses[k])) continue;
+      ASSERT_CELL(r->outcome != UVSMTP_ACCEPTED, s, losses[k]);
+      ASSERT_CELL(((r->effects & FX_FAILS) != 0) == (s != S_QUIT), s,
+                  losses[k]);
+      ASSERT_CELL((r->outcome == UVSMTP_OUTCOME_NONE) == (s == S_QUIT), s,
+                  losses[k]);
+    }
+  }
+}
+
+/* Doubt begins with the end of the data, and there with every loss but those in
+ * which the server says that it did not take the message. */
+static void doubt_is_where_it_belongs(void** context) {
+  int s;
+  int i;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    for (i = 0; i < I_COUNT; i++) {
+      int verdict = s == S_DOT || s == S_BDAT_LAST;
+      int lost = i == I_EOF || i == I_BAD || i == I_TIMEOUT || i == I_CANCEL ||
+                 i == I_OOM || i == I_GONE_MID;
+      if (!named(s) || never(s, i)) continue;
+      ASSERT_CELL((row(s, i)->outcome == UVSMTP_UNKNOWN) == (verdict && lost),
+                  s, i);
+      ASSERT_CELL((row(s, i)->error == UVSMTP_EUNKNOWN) == (verdict && lost), s,
+                  i);
+      if (row(s, i)->outcome == UVSMTP_ACCEPTED) ASSERT_CELL(verdict, s, i);
+    }
+  }
+}
+
+/* ------------------------------------------------------- errors, outcomes */
+
+static int error_appears(int error) {
+  int s;
+  int i;
+  for (s = 0; s < S_COUNT; s++)
+    for (i = 0; i < I_COUNT; i++)
+      if (named(s) && !never(s, i) && row(s, i)->error == error) return 1;
+  return 0;
+}
+
+static void errors_appear(void** context) {
+  (void)context;
+  /* A branch of the tree that nothing is by itself; what the guards find before
+   * a command goes out; and what comes with AUTH and STARTTLS. */
+  static const int elsewhere[] = {UVSMTP_EGENERIC, UVSMTP_ENOTSUPPORTED,
+                                  UVSMTP_EAUTH, UVSMTP_ETLS};
+  static const int libuvs[] = {-ETIMEDOUT, -ECANCELED, -ENOMEM};
+  size_t k;
+#define XX(name, value, parent, class_name, text)                     \
+  {                                                                   \
+    int listed = 0;                                                   \
+    for (k = 0; k < sizeof(elsewhere) / sizeof(elsewhere[0]); k++)    \
+      listed |= elsewhere[k] == (value);                              \
+    if (error_appears(value) == listed) fail_msg("UVSMTP_%s", #name); \
+  }
+  UVSMTP_ERROR_MAP(XX)
+#undef XX
+  for (k = 0; k < sizeof(libuvs) / sizeof(libuvs[0]); k++)
+    assert_true(error_appears(libuvs[k]));
+}
+
+static void outcomes_appear(void** context) {
+  int outcome;
+  (void)context;
+  for (outcome = UVSMTP_OUTCOME_NONE; outcome <= UVSMTP_UNKNOWN; outcome++) {
+    int found = 0;
+    int s;
+    int i;
+    for (s = 0; s < S_COUNT; s++)
+      for (i = 0; i < I_COUNT; i++)
+        if (named(s) && !never(s, i) && row(s, i)->outcome == outcome)
+          found = 1;
+    if (!found) fail_msg("%s", uvsmtp_outcome_name(outcome));
+  }
+}
+
+static void actions_are_used(void** context) {
+  int action;
+  (void)context;
+  for (action = 0; action < A_COUNT; action++) {
+    int found = 0;
+    int s;
+    int i;
+    for (s = 0; s < S_COUNT; s++)
+      for (i = 0; i < I_COUNT; i++)
+        if (named(s) && !never(s, i) && row(s, i)->action == action) found = 1;
+    if (!found) fail_msg("%s", uvsmtp__action_names[action]);
+  }
+}
+
+static void inputs_are_used(void** context) {
+  int i;
+  (void)context;
+  for (i = 0; i < I_COUNT; i++) {
+    int found = 0;
+    int s;
+    for (s = 0; s < S_COUNT; s++) found |= named(s) && !never(s, i);
+    if (!found) fail_msg("%s", uvsmtp__input_names[i]);
+  }
+}
+
+/* ------------------------------------------------------------------ codes */
+
+static void every_code_has_a_row(void** context) {
+  int s;
+  int code;
+  unsigned int facts;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    /* Before the transport is up there is nobody to reply. */
+    if (!named(s) || s == S_OPENING) continue;
+    for (code = 100; code <= 599; code++) {
+      for (facts = 0; facts <= ALL_FACTS; facts++) {
+        int input = uvsmtp__classify(s, code, facts);
+        if (input < 0 || input >= I_COUNT || never(s, input))
+          fail_msg("%s, %d, facts %u: input %d", uvsmtp_state_name(s), code,
+                   facts, input);
+      }
+    }
+  }
+}
+
+static void service_closing_is_always_so(void** context) {
+  int s;
+  unsigned int facts;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++)
+    for (facts = 0; named(s) && facts <= ALL_FACTS; facts++)
+      assert_int_equal(uvsmtp__classify(s, 421, facts), I_GONE);
+}
+
+/* Whatever the code, a reply to what has not been said is not one. */
+static void early_replies_are_bad(void** context) {
+  int s;
+  int code;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++)
+    for (code = 100; named(s) && code <= 599; code++)
+      if (code != 421)
+        assert_int_equal(uvsmtp__classify(s, code, FACT_EARLY), I_BAD);
+}
+
+static void expect(int state, int code, unsigned int facts, int input) {
+  int got = uvsmtp__classify(state, code, facts);
+  if (got != input)
+    fail_msg("%s, %d, facts %u: %s, not %s", uvsmtp_state_name(state), code,
+             facts, uvsmtp__input_names[got], uvsmtp__input_names[input]);
+}
+
+static void codes_mean_what_the_standards_say(void** context) {
+  (void)context;
+  expect(S_GREETING, 220, 0, I_OK);
+  expect(S_GREETING, 250, 0, I_BAD);
+  expect(S_GREETING, 554, 0, I_PERM);
+  expect(S_EHLO, 250, 0, I_OK);
+  expect(S_EHLO, 502, 0, I_NOVERB);
+  expect(S_EHLO, 550, 0, I_NOVERB);
+  expect(S_EHLO, 451, 0, I_NOVERB);
+  /* No HELO to fall back to. */
+  expect(S_EHLO, 502, FACT_LMTP, I_PERM);
+  expect(S_EHLO, 451, FACT_LMTP, I_TEMP);
+  expect(S_HELO, 502, 0, I_PERM);
+  expect(S_MAIL, 250, 0, I_OK);
+  expect(S_MAIL, 251, 0, I_BAD);
+  expect(S_RCPT, 251, 0, I_OK);
+  expect(S_RCPT, 252, 0, I_OK);
+  expect(S_RCPT, 354, 0, I_BAD);
+  expect(S_RCPT, 450, 0, I_TEMP);
+  expect(S_DATA, 250, 0, I_BAD);
+  expect(S_DATA, 354, 0, I_GO);
+  expect(S_DATA, 354, FACT_NO_RCPT, I_GO_NONE);
+  expect(S_DATA, 354, FACT_NO_RCPT | FACT_MAIL_REFUSED, I_GO_NONE);
+  expect(S_DATA, 354, FACT_MAIL_REFUSED, I_GO_STALE);
+  expect(S_DATA, 354, FACT_LMTP | FACT_NO_RCPT, I_GO_STALE);
+  expect(S_DATA, 554, FACT_NO_RCPT, I_PERM);
+  /* Half a message is never accepted. */
+  expect(S_TEXT, 250, 0, I_BAD);
+  expect(S_TEXT, 354, 0, I_BAD);
+  expect(S_TEXT, 552, 0, I_PERM);
+  expect(S_DOT, 250, 0, I_OK);
+  expect(S_DOT, 354, 0, I_BAD);
+  expect(S_DOT, 452, 0, I_TEMP);
+  expect(S_VOID_DOT, 250, 0, I_OK);
+  expect(S_CHUNK_TEXT, 250, 0, I_BAD);
+  expect(S_LAST_TEXT, 250, 0, I_BAD);
+  expect(S_BDAT, 250, 0, I_OK);
+  expect(S_BDAT_LAST, 250, 0, I_OK);
+  expect(S_COMMAND, 214, 0, I_OK);
+  expect(S_COMMAND, 334, 0, I_BAD);
+  expect(S_QUIT, 221, 0, I_OK);
+  expect(S_QUIT, 500, 0, I_OK);
+  expect(S_READY, 250, 0, I_BAD);
+  expect(S_CLOSED, 250, 0, I_BAD);
+}
+
+/* ------------------------------------------------------------------ plans */
+
+static void plans_are_whole(void** context) {
+  uint8_t seen[PLAN_COUNT] = {0};
+  uint8_t guards[G_COUNT] = {0};
+  const uvsmtp__step_row_t* s = uvsmtp__steps;
+  int plan;
+  int guard;
+  (void)context;
+  for (; s->plan != 0; s++) {
+    assert_true(s->plan < PLAN_COUNT);
+    assert_true(s->guard < G_COUNT);
+    assert_true(s->times == TIMES_ONCE || s->times == TIMES_MANY);
+    assert_true(named(s->state) && !is_rest(s->state));
+    /* What no place lets begin would fail each time. */
+    assert_true(uvsmtp__states[s->state].starts != 0);
+    if (s == uvsmtp__steps || s[-1].plan != s->plan) {
+      if (seen[s->plan]) fail_msg("%s in pieces", uvsmtp__plan_names[s->plan]);
+      assert_int_equal(uvsmtp__plan_start(s->plan), s - uvsmtp__steps);
+    }
+    seen[s->plan] = 1;
+    guards[s->guard] = 1;
+  }
+  for (plan = 1; plan < PLAN_COUNT; plan++)
+    if (!seen[plan]) fail_msg("%s has no steps", uvsmtp__plan_names[plan]);
+  for (guard = 0; guard < G_COUNT; guard++)
+    if (!guards[guard]) fail_msg("%s is unused", uvsmtp__guard_names[guard]);
+}
+
+static int comes_later(const uvsmtp__step_row_t* step, int state) {
+  const uvsmtp__step_row_t* s;
+  for (s = step; s->plan == step->plan; s++)
+    if (s->state == state) return 1;
+  return 0;
+}
+
+/* Nobody may leave a session between a 354 and its dot: a plan with DATA has
+ * the text, and the lone dot for when nobody is to get it. */
+static void after_data_comes_a_dot(void** context) {
+  const uvsmtp__step_row_t* s;
+  int found = 0;
+  (void)context;
+  for (s = uvsmtp__steps; s->plan != 0; s++) {
+    if (uvsmtp__states[s->state].ahead != S_BODY) continue;
+    assert_true(comes_later(s, S_TEXT));
+    assert_true(comes_later(s, S_VOID_DOT));
+    found++;
+  }
+  assert_true(found > 0);
+}
+
+static void a_plan_that_is_none_is_empty(void** context) {
+  (void)context;
+  assert_int_equal(uvsmtp__steps[uvsmtp__plan_start(PLAN_COUNT)].plan, 0);
+}
+
+static void names_are_unique(void** context) {
+  const uvsmtp__step_row_t* a;
+  const uvsmtp__step_row_t* b;
+  int i;
+  int j;
+  (void)context;
+  for (a = uvsmtp__steps; a->plan != 0; a++)
+    for (b = a + 1; b->plan == a->plan; b++)
+      assert_string_not_equal(a->name, b->name);
+  for (i = 1; i < PLAN_COUNT; i++)
+    for (j = i + 1; j < PLAN_COUNT; j++)
+      assert_string_not_equal(uvsmtp__plan_names[i], uvsmtp__plan_names[j]);
+}
+
+static void plans_are_the_public_requests(void** context) {
+  (void)context;
+  static const struct {
+    int plan;
+    int op;
+  } same[] = {
+      {PLAN_CONNECT, UVSMTP_OP_CONNECT}, {PLAN_HELLO, UVSMTP_OP_HELLO},
+      {PLAN_EHLO, UVSMTP_OP_EHLO},       {PLAN_HELO, UVSMTP_OP_HELO},
+      {PLAN_MAIL, UVSMTP_OP_MAIL},       {PLAN_RCPT, UVSMTP_OP_RCPT},
+      {PLAN_DATA, UVSMTP_OP_DATA},       {PLAN_BDAT, UVSMTP_OP_BDAT},
+      {PLAN_RSET, UVSMTP_OP_RSET},       {PLAN_NOOP, UVSMTP_OP_NOOP},
+      {PLAN_QUIT, UVSMTP_OP_QUIT},       {PLAN_COMMAND, UVSMTP_OP_COMMAND},
+      {PLAN_SEND, UVSMTP_OP_SEND},
+  };
+  size_t k;
+  for (k = 0; k < sizeof(same) / sizeof(same[0]); k++)
+    assert_int_equal(same[k].plan, same[k].op);
+}
+
+/* --------------------------------------------------------- reachable */
+
+static int mark(uint8_t* reached, int state) {
+  if (state == S_SAME || reached[state]) return 0;
+  reached[state] = 1;
+  return 1;
+}
+
+static int mark_next(uint8_t* reached, int next) {
+  if (next != S_HOME) return mark(reached, next);
+  return mark(reached, S_GREETED) + mark(reached, S_READY);
+}
+
+static int in_a_plan(int state) {
+  const uvsmtp__step_row_t* s;
+  for (s = uvsmtp__steps; s->plan != 0; s++)
+    if (s->state == state) return 1;
+  return 0;
+}
+
+static int walk(uint8_t* reached) {
+  int moved = 0;
+  int s;
+  int i;
+  for (s = 0; s < S_COUNT; s++) {
+    uint32_t starts = uvsmtp__states[s].starts;
+    int place;
+    if (!named(s)) continue;
+    for (place = 0; place < 32; place++)
+      if (((starts >> place) & 1u) && reached[place] && in_a_plan(s))
+        moved += mark(reached, s);
+    if (!reached[s]) continue;
+    for (i = 0; i < I_COUNT; i++)
+      if (!never(s, i)) moved += mark_next(reached, row(s, i)->next);
+  }
+  return moved;
+}
+
+static void everything_is_reachable(void** context) {
+  uint8_t reached[S_COUNT] = {0};
+  int s;
+  (void)context;
+  reached[S_CONNECT] = 1;
+  while (walk(reached) > 0) continue;
+  for (s = 0; s < S_COUNT; s++)
+    if (named(s) && !reached[s]) fail_msg("%s", uvsmtp_state_name(s));
+}
+
+/* A command goes out by a plan, or is what another turns into when its deciding
+ * octet has left: never both. */
+static void commands_come_from_somewhere(void** context) {
+  int s;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    int successor = 0;
+    int from;
+    if (!named(s) || is_rest(s)) continue;
+    for (from = 0; from < S_COUNT; from++)
+      if (named(from) && !never(from, I_SENT))
+        successor |= row(from, I_SENT)->next == s;
+    if (successor == in_a_plan(s)) fail_msg("%s", uvsmtp_state_name(s));
+    assert_int_equal(in_a_plan(s), uvsmtp__states[s].starts != 0);
+  }
+}
+
+/* The send cursor must predict what the reply hoped for will bring about, else
+ * pipelining would go wrong when all goes well. */
+static void predictions_come_true(void** context) {
+  int s;
+  int checked = 0;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    int ahead = uvsmtp__states[s].ahead;
+    int last = s;
+    int next;
+    if (!named(s) || is_rest(s)) continue;
+    if (!never(s, I_SENT)) last = row(s, I_SENT)->next;
+    next = !never(last, I_OK)   ? row(last, I_OK)->next
+           : !never(last, I_GO) ? row(last, I_GO)->next
+                                : row(last, I_UP)->next;
+    if (next != ahead) fail_msg("%s", uvsmtp_state_name(s));
+    checked++;
+  }
+  assert_true(checked > 0);
+}
+
+/* ------------------------------------------------------------------ names */
+
+static void public_names_are_those_of_the_data(void** context) {
+  int count = 0;
+  int s;
+  (void)context;
+#define XX(name, value, text)                                         \
+  assert_int_equal(S_##name, value);                                  \
+  assert_true(named(value));                                          \
+  assert_string_equal(uvsmtp_state_name(UVSMTP_STATE_##name), #name); \
+  assert_true(is_rest(value) == ((value) < UVSMTP_STATE_OPENING));    \
+  count++;
+  UVSMTP_STATE_MAP(XX)
+#undef XX
+  for (s = 0; s < S_COUNT; s++) count -= named(s);
+  assert_int_equal(count, 0);
+  assert_string_equal(uvsmtp_state_name(-1), "?");
+  assert_string_equal(uvsmtp_state_name(8), "?");
+  assert_string_equal(uvsmtp_state_name(S_COUNT), "?");
+}
+
+static void outcomes_have_names(void** context) {
+  (void)context;
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_NONE), "none");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_ACCEPTED), "accepted");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_DEFERRED), "deferred");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_REJECTED), "rejected");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_NOT_ATTEMPTED),
+                      "not-attempted");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_UNKNOWN), "unknown");
+  assert_string_equal(uvsmtp_outcome_name(-1), "?");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_UNKNOWN + 1), "?");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_state_has_every_row),
+      cmocka_unit_test(the_impossible_closes),
+      cmocka_unit_test(every_row_does_something),
+      cmocka_unit_test(rows_agree_with_themselves),
+      cmocka_unit_test(places_and_commands_are_well_formed),
+      cmocka_unit_test(every_loss_ends_closed),
+      cmocka_unit_test(losses_can_come_everywhere),
+      cmocka_unit_test(a_loss_fails_its_command),
+      cmocka_unit_test(doubt_is_where_it_belongs),
+      cmocka_unit_test(errors_appear),
+      cmocka_unit_test(outcomes_appear),
+      cmocka_unit_test(actions_are_used),
+      cmocka_unit_test(inputs_are_used),
+      cmocka_unit_test(every_code_has_a_row),
+      cmocka_unit_test(service_closing_is_always_so),
+      cmocka_unit_test(early_replies_are_bad),
+      cmocka_unit_test(codes_mean_what_the_standards_say),
+      cmocka_unit_test(plans_are_whole),
+      cmocka_unit_test(after_data_comes_a_dot),
+      cmocka_unit_test(a_plan_that_is_none_is_empty),
+      cmocka_unit_test(names_are_unique),
+      cmocka_unit_test(plans_are_the_public_requests),
+      cmocka_unit_test(everything_is_reachable),
+      cmocka_unit_test(commands_come_from_somewhere),
+      cmocka_unit_test(predictions_come_true),
+      cmocka_unit_test(public_names_are_those_of_the_data),
+      cmocka_unit_test(outcomes_have_names),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
