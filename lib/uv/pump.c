@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* pump.c: the one place where octets move and completions are called. */
+#include "uv/uv_int.h"
+
+/* Completions called in one go, so that a session whose calls fail at once and
+ * are made again from their completions leaves the loop to others. */
+enum { DISPATCH_MAX = 256 };
+
+/* The only place that calls completions. Stops after one that closed the
+ * session, since what remains completes on a fresh stack; unless it is that
+ * which is going on. Returns how many were taken. */
+static unsigned int dispatch(uvsmtp_session_t* s, unsigned int max) {
+  unsigned int n = 0;
+  int was_closing = s->closing;
+  while (n < max && s->closing == was_closing) {
+    uvsmtp_event_t event = UVSMTP_EVENT_INIT;
+    uvsmtp_cb cb;
+    int got;
+    uvsmtp__enter(s->env);
+    got = uvsmtp_proto_next(s->proto, &event);
+    uvsmtp__leave(s->env);
+    if (!got) break;
+    n++;
+    if (event.op == UVSMTP_OP_CONNECT) s->opening = 0;
+    cb = (uvsmtp_cb)event.fn;
+    if (cb == NULL) continue;
+    s->env->stale = 1;
+    cb(s, event.result, event.data);
+  }
+  return n;
+}
+
+/* Does what the engine wants of the transport. */
+static void obey(uvsmtp_session_t* s) {
+  int wants = uvsmtp_proto_wants(s->proto);
+  if ((wants & UVSMTP_WANTS_CLOSE) != 0) {
+    uvsmtp__shut(s);
+    uvsmtp__enter(s->env);
+    uvsmtp_proto_lost(s->proto, UV_EOF); /* it may begin another session */
+    uvsmtp__leave(s->env);
+    s->again = 1;
+  } else if ((wants & UVSMTP_WANTS_OPEN) != 0 && s->conn == UVSMTP__IDLE) {
+    uvsmtp__open(s);
+  }
+}
+
+/* The deadline belongs to a wait: it is set when another one begins. */
+static void watch(uvsmtp_session_t* s) {
+  uvsmtp_env_t* env = s->env;
+  unsigned int serial = 0;
+  int phase = uvsmtp_proto_wait(s->proto, &serial);
+  int64_t timeout;
+  if (phase == s->phase && serial == s->serial) return;
+  s->phase = (unsigned char)phase;
+  s->serial = serial;
+  if (s->write_error != 0) return; /* it has a second, whatever happens */
+  timeout = uvsmtp__phase_timeout(s, phase);
+  if (timeout < 0) {
+    uvsmtp__deadline(s, UVSMTP__NEVER);
+    return;
+  }
+  if (env->stale) {
+    /* Completions may have taken long; that is not the server's fault. */
+    env->stale = 0;
+    uv_update_time(env->loop);
+  }
+  uvsmtp__deadline(s, uv_now(env->loop) + (uint64_t)timeout);
+}
+
+/* Work keeps the loop alive, an idle session does if the caller wants. */
+void uvsmtp__hold(uvsmtp_session_t* s) {
+  if (s->conn != UVSMTP__UP) return;
+  if (s->unwanted && uvsmtp_proto_pending(s->proto) == 0) {
+    uv_unref(&s->transport.handle);
+  } else {
+    uv_ref(&s->transport.handle);
+  }
+}
+
+/* The end of a session that the caller closed. */
+static void wind_up(uvsmtp_session_t* s) {
+  if (!s->drained) {
+    s->pumping = 1;
+    uvsmtp__enter(s->env);
+    uvsmtp_proto_cancel(s->proto);
+    uvsmtp__leave(s->env);
+    while (dispatch(s, DISPATCH_MAX) != 0) continue;
+    s->pumping = 0;
+    s->drained = 1;
+    uvsmtp__forget(s);
+    uvsmtp__shut(s);
+  }
+  uvsmtp__session_done(s);
+}
+
+void uvsmtp__pump(uvsmtp_session_t* s) {
+  unsigned int left = DISPATCH_MAX;
+  if (s->pumping) {
+    s->again = 1;
+    return;
+  }
+  s->pumping = 1;
+  if (s->resumed) {
+    s->resumed = 0;
+    uvsmtp__enter(s->env);
+    uvsmtp_proto_resume(s->proto);
+    uvsmtp__leave(s->env);
+  }
+  do {
+    unsigned int n;
+    s->again = 0;
+    n = dispatch(s, left);
+    left -= n;
+    if (s->closing) break;
+    if (uvsmtp__flush(s) != 0 || left == 0) {
+      uvsmtp__kick(s);
+      break;
+    }
+    /* A source may have failed, or what was sent may have completed a call. */
+    n = dispatch(s, left);
+    left -= n;
+    if (s->closing) break;
+    if (n != 0) s->again = 1;
+    if (!s->again) obey(s);
+  } while (s->again);
+  s->pumping = 0;
+  if (s->closing) {
+    wind_up(s);
+    return;
+  }
+  watch(s);
+  uvsmtp__hold(s);
+}
+
+void uvsmtp__lost(uvsmtp_session_t* s, int cause) {
+  uvsmtp__enter(s->env);
+  uvsmtp_proto_lost(s->proto, cause);
+  uvsmtp__leave(s->env);
+  uvsmtp__shut(s);
+  uvsmtp__pump(s);
+}
+
+void uvsmtp__expired(uvsmtp_session_t* s) {
+  if (s->write_error != 0 && s->conn == UVSMTP__UP) {
+    uvsmtp__lost(s, s->write_error);
+    return;
+  }
+  uvsmtp__info(s, "timed out", NULL, 0);
+  uvsmtp__enter(s->env);
+  uvsmtp_proto_timeout(s->proto);
+  uvsmtp__leave(s->env);
+  if (s->conn != UVSMTP__UP) uvsmtp__shut(s); /* nobody waits for it now */
+  uvsmtp__pump(s);
+}

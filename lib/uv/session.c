@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* session.c: the public calls of a session: each is a request to the engine
+ * that the pump works off later. And its end. */
+#include <string.h>
+
+#include "uv/uv_int.h"
+
+/* --------------------------------------------------------------- timeouts */
+
+int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase) {
+  static const int64_t defaults[UVSMTP_PHASE_END] = {
+      [UVSMTP_PHASE_NONE] = -1,         [UVSMTP_PHASE_CONNECT] = 30000,
+      [UVSMTP_PHASE_GREETING] = 300000, [UVSMTP_PHASE_HELLO] = 300000,
+      [UVSMTP_PHASE_MAIL] = 300000,     [UVSMTP_PHASE_RCPT] = 300000,
+      [UVSMTP_PHASE_DATA] = 120000,     [UVSMTP_PHASE_TEXT] = 180000,
+      [UVSMTP_PHASE_DOT] = 600000,      [UVSMTP_PHASE_COMMAND] = 300000,
+      [UVSMTP_PHASE_QUIT] = 10000,
+  };
+  if (phase <= UVSMTP_PHASE_NONE || phase >= UVSMTP_PHASE_END) return -1;
+  if (s->timeouts == NULL || s->timeouts[phase] == 0) return defaults[phase];
+  return s->timeouts[phase];
+}
+
+static int copy_timeouts(uvsmtp_session_t* s, const uvsmtp_timeouts_t* from) {
+  uvsmtp_timeouts_t t = UVSMTP_TIMEOUTS_INIT;
+  int64_t* to;
+  int phase;
+  if (uvsmtp__take(&t, sizeof(t), from, sizeof(size_t)) != 0) return UV_EINVAL;
+  to = uvsmtp__alloc(&s->env->mem, UVSMTP_PHASE_END * sizeof(*to));
+  if (to == NULL) return UV_ENOMEM;
+  s->timeouts = to;
+  to[UVSMTP_PHASE_NONE] = -1;
+  to[UVSMTP_PHASE_CONNECT] = t.connect;
+  to[UVSMTP_PHASE_GREETING] = t.greeting;
+  to[UVSMTP_PHASE_HELLO] = t.hello;
+  to[UVSMTP_PHASE_MAIL] = t.mail;
+  to[UVSMTP_PHASE_RCPT] = t.rcpt;
+  to[UVSMTP_PHASE_DATA] = t.data;
+  to[UVSMTP_PHASE_TEXT] = t.text;
+  to[UVSMTP_PHASE_DOT] = t.dot;
+  to[UVSMTP_PHASE_COMMAND] = t.command;
+  to[UVSMTP_PHASE_QUIT] = t.quit;
+  for (phase = 0; phase < UVSMTP_PHASE_END; phase++) {
+    /* Beyond this (35 years) is never, and sums could overflow. */
+    if (to[phase] < -1) return UV_EINVAL;
+    if (to[phase] > INT64_C(1) << 40) to[phase] = -1;
+  }
+  return 0;
+}
+
+/* ------------------------------------------------------------ coming, going */
+
+static void session_free(uvsmtp_session_t* s) {
+  uvsmtp_env_t* env = s->env;
+  uvsmtp__enter(env);
+  uvsmtp_proto_free(s->proto);
+  uvsmtp__leave(env);
+  uvsmtp__target_free(env, s->target);
+  uvsmtp__target_free(env, s->once);
+  uvsmtp__free(&env->mem, s->timeouts, UVSMTP_PHASE_END * sizeof(int64_t));
+  uvsmtp__free(&env->mem, s, sizeof(*s));
+}
+
+void uvsmtp__session_done(uvsmtp_session_t* s) {
+  if (!s->drained || s->handles != 0) return;
+  uvsmtp__forget(s);
+  s->env->sessions--;
+  if (s->close_cb != NULL) s->close_cb(s, s->close_data);
+  session_free(s);
+}
+
+static int make_proto(uvsmtp_session_t* s, const uvsmtp_session_config_t* cfg) {
+  uvsmtp_proto_config_t proto = UVSMTP_PROTO_CONFIG_INIT;
+  uvsmtp_mem_t mem;
+  int err;
+  mem.size = sizeof(mem);
+  mem.alloc = s->env->mem.alloc;
+  mem.data = s->env->mem.data;
+  proto.mem = &mem;
+  proto.flags = cfg->flags;
+  proto.local_name = cfg->local_name;
+  proto.max_reply_line = cfg->max_reply_line;
+  proto.max_reply_octets = cfg->max_reply_octets;
+  proto.max_reply_lines = cfg->max_reply_lines;
+  proto.trace = cfg->trace;
+  proto.trace_arg = cfg->trace_arg;
+  uvsmtp__enter(s->env);
+  err = uvsmtp_proto_new(&s->proto, &proto);
+  uvsmtp__leave(s->env);
+  return err;
+}
+
+int uvsmtp_session_new(uvsmtp_session_t** out, uvsmtp_env_t* env,
+                       const uvsmtp_session_config_t* config) {
+  uvsmtp_session_config_t cfg = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_session_t* s;
+  int err;
+  if (out == NULL || env == NULL) return UV_EINVAL;
+  if (config != NULL &&
+      uvsmtp__take(&cfg, sizeof(cfg), config, sizeof(size_t)) != 0) {
+    return UV_EINVAL;
+  }
+  if (env->busy != 0) return UV_EBUSY;
+  if (env->closing) return UV_EINVAL;
+  err = uvsmtp__heap_reserve(env);
+  if (err != 0) return err;
+  s = uvsmtp__alloc(&env->mem, sizeof(*s));
+  if (s == NULL) return UV_ENOMEM;
+  memset(s, 0, sizeof(*s));
+  s->env = env;
+  s->slot = UVSMTP__NOWHERE;
+  s->due = UVSMTP__NEVER;
+  s->phase = UVSMTP_PHASE_END;
+  s->lmtp = (cfg.flags & UVSMTP_PROTO_LMTP) != 0;
+  s->named = cfg.local_name != NULL;
+  s->trace = cfg.trace;
+  s->trace_arg = cfg.trace_arg;
+  s->data = cfg.data;
+  uvsmtp__queue_init(&s->kicked);
+  uvsmtp__queue_init(&s->late);
+  err = make_proto(s, &cfg);
+  if (err == 0 && cfg.target != NULL) {
+    err = uvsmtp__target_new(env, cfg.target, &s->target);
+  }
+  if (err == 0 && cfg.timeouts != NULL) err = copy_timeouts(s, cfg.timeouts);
+  if (err != 0) {
+    session_free(s);
+    return err;
+  }
+  env->sessions++;
+  *out = s;
+  return 0;
+}
+
+int uvsmtp_session_close(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
+  if (s->env->busy != 0) return UV_EBUSY;
+  if (s->closing) return UV_EALREADY;
+  s->closing = 1;
+  s->close_cb = cb;
+  s->close_data = data;
+  uvsmtp__deadline(s, UVSMTP__NEVER);
+  if (s->conn == UVSMTP__UP) {
+    uv_read_stop(&s->transport.stream);
+  } else {
+    uvsmtp__shut(s); /* no lookup or attempt goes on to the next step */
+  }
+  uvsmtp__kick(s);
+  return 0;
+}
+
+/* --------------------------------------------------------------- requests */
+
+static int admit(const uvsmtp_session_t* s) {
+  if (s->env->busy != 0) return UV_EBUSY;
+  return s->closing ? UV_ECANCELED : 0;
+}
+
+static int submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
+                  void* data) {
+  int err = admit(s);
+  if (err != 0) return err;
+  request->fn = (uvsmtp_fn)cb;
+  request->data = data;
+  uvsmtp__enter(s->env);
+  err = uvsmtp_proto_submit(s->proto, request);
+  uvsmtp__leave(s->env);
+  if (err != 0) return err;
+  if (s->pumping) {
+    s->again = 1; /* from a completion: the pump comes by anyway */
+  } else {
+    uvsmtp__kick(s);
+  }
+  return 0;
+}
+
+int uvsmtp_connect(uvsmtp_session_t* s, const uvsmtp_target_t* target,
+                   uvsmtp_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_CONNECT);
+  uvsmtp__target_t* once = NULL;
+  int state = uvsmtp_proto_state(s->proto);
+  int err = admit(s);
+  if (err != 0) return err;
+  if (s->opening) return UV_EALREADY;
+  if (state != UVSMTP_STATE_CONNECT && state != UVSMTP_STATE_CLOSED) {
+    return UV_EISCONN;
+  }
+  if (target != NULL) {
+    err = uvsmtp__target_new(s->env, target, &once);
+    if (err != 0) return err;
+  }
+  err = submit(s, &request, cb, data);
+  if (err != 0) {
+    uvsmtp__target_free(s->env, once);
+    return err;
+  }
+  uvsmtp__target_free(s->env, s->once);
+  s->once = once;
+  s->opening = 1;
+  return 0;
+}
+
+static int submit_text(uvsmtp_session_t* s, int op, const char* text,
+                       uvsmtp_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(op);
+  request.text = text;
+  return submit(s, &request, cb, data);
+}
+
+int uvsmtp_ehlo(uvsmtp_session_t* s, const char* name, uvsmtp_cb cb,
+                void* data) {
+  return submit_text(s, UVSMTP_OP_EHLO, name, cb, data);
+}
+
+int uvsmtp_helo(uvsmtp_session_t* s, const char* name, uvsmtp_cb cb,
+                void* data) {
+  return submit_text(s, UVSMTP_OP_HELO, name, cb, data);
+}
+
+int uvsmtp_hello(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
+  return submit_text(s, UVSMTP_OP_HELLO, NULL, cb, data);
+}
+
+int uvsmtp_rset(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
+  return submit_text(s, UVSMTP_OP_RSET, NULL, cb, data);
+}
+
+int uvsmtp_noop(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
+  return submit_text(s, UVSMTP_OP_NOOP, NULL, cb, data);
+}
+
+int uvsmtp_quit(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
+  return submit_text(s, UVSMTP_OP_QUIT, NULL, cb, data);
+}
+
+int uvsmtp_command(uvsmtp_session_t* s, const char* line, uvsmtp_cb cb,
+                   void* data) {
+  return submit_text(s, UVSMTP_OP_COMMAND, line, cb, data);
+}
+
+static int submit_path(uvsmtp_session_t* s, int op, const char* path,
+                       const char* const* options, size_t noptions,
+                       uvsmtp_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(op);
+  request.text = path;
+  request.options = options;
+  request.noptions = noptions;
+  return submit(s, &request, cb, data);
+}
+
+int uvsmtp_mail(uvsmtp_session_t* s, const char* from,
+                const char* const* options, size_t noptions, uvsmtp_cb cb,
+                void* data) {
+  return submit_path(s, UVSMTP_OP_MAIL, from, options, noptions, cb, data);
+}
+
+int uvsmtp_rcpt(uvsmtp_session_t* s, const char* to, const char* const* options,
+                size_t noptions, uvsmtp_cb cb, void* data) {
+  return submit_path(s, UVSMTP_OP_RCPT, to, options, noptions, cb, data);
+}
+
+int uvsmtp_data(uvsmtp_session_t* s, uvsmtp_source_t* body,
+                unsigned int line_ends, uvsmtp_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_DATA);
+  request.body = body;
+  request.line_ends = line_ends;
+  return submit(s, &request, cb, data);
+}
+
+int uvsmtp_bdat(uvsmtp_session_t* s, uvsmtp_source_t* chunk, int last,
+                uvsmtp_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_BDAT);
+  request.body = chunk;
+  request.last = last;
+  return submit(s, &request, cb, data);
+}
+
+int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
+                uvsmtp_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
+  request.message = message;
+  return submit(s, &request, cb, data);
+}
+
+/* Only noted, since the source may be saying WAIT just now; and worked off in
+ * the loop's next turn, so that one that does so each time leaves room. */
+void uvsmtp_session_resume(uvsmtp_session_t* s) {
+  if (s->closing) return;
+  s->resumed = 1;
+  uvsmtp__kick(s);
+}
+
+/* ------------------------------------------------------------------ asking */
+
+int uvsmtp_session_has_extn(const uvsmtp_session_t* s, const char* keyword) {
+  return uvsmtp_proto_extn(s->proto, keyword) != NULL;
+}
+
+const char* uvsmtp_session_extn(const uvsmtp_session_t* s,
+                                const char* keyword) {
+  return uvsmtp_proto_extn(s->proto, keyword);
+}
+
+int uvsmtp_session_next_extn(const uvsmtp_session_t* s, size_t* cursor,
+                             uvsmtp_slice_t* keyword, uvsmtp_slice_t* params) {
+  return uvsmtp_proto_next_extn(s->proto, cursor, keyword, params);
+}
+
+int uvsmtp_session_state(const uvsmtp_session_t* s) {
+  return uvsmtp_proto_state(s->proto);
+}
+
+void* uvsmtp_session_data(const uvsmtp_session_t* s) { return s->data; }
+
+void uvsmtp_session_set_data(uvsmtp_session_t* s, void* data) {
+  s->data = data;
+}
+
+uvsmtp_env_t* uvsmtp_session_env(const uvsmtp_session_t* s) { return s->env; }
+
+static void set_ref(uvsmtp_session_t* s, int wanted) {
+  s->unwanted = !wanted;
+  uvsmtp__hold(s);
+}
+
+void uvsmtp_session_ref(uvsmtp_session_t* s) { set_ref(s, 1); }
+
+void uvsmtp_session_unref(uvsmtp_session_t* s) { set_ref(s, 0); }
+
+/* ------------------------------------------------------------------- trace */
+
+/* Appends to text, which holds *len octets, as far as there is room. */
+static void append(char* text, size_t cap, size_t* len, const char* more) {
+  size_t n = strlen(more);
+  if (n > cap - *len) n = cap - *len;
+  memcpy(text + *len, more, n);
+  *len += n;
+}
+
+void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
+                  int port) {
+  char text[512];
+  char digits[12];
+  size_t len = 0;
+  size_t n = sizeof(digits) - 1;
+  if (s->trace == NULL) return;
+  append(text, sizeof(text), &len, what);
+  if (detail != NULL) append(text, sizeof(text), &len, detail);
+  if (port != 0) {
+    digits[n] = '\0';
+    for (; port != 0; port /= 10) digits[--n] = (char)('0' + port % 10);
+    append(text, sizeof(text), &len, " port ");
+    append(text, sizeof(text), &len, digits + n);
+  }
+  uvsmtp__enter(s->env);
+  s->trace(s->trace_arg, UVSMTP_TRACE_INFO, text, len);
+  uvsmtp__leave(s->env);
+}
