@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* send.c: uvsmtp send: one message, one session, one report. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool.h"
+
+typedef struct run_s {
+  options_t o;
+  uv_loop_t loop;
+  uvsmtp_env_t* env;
+  uvsmtp_session_t* session;
+  uv_signal_t signals[2];
+  trace_t trace;
+  char* text;
+  size_t len;
+  uvsmtp_memory_source_t source;
+  json_t* json; /* the report, once there is one */
+  verdict_t verdict;
+  verdict_t connect; /* of a failed connect, with its report: */
+  json_t* connect_json;
+  int silent; /* said all there is to say */
+} run_t;
+
+/* ------------------------------------------------------------- the end */
+
+static void closed(uvsmtp_session_t* session, void* data) {
+  run_t* run = data;
+  (void)session;
+  (void)uvsmtp_env_close(run->env, NULL, NULL);
+}
+
+static void end(run_t* run) {
+  size_t i;
+  if (uvsmtp_session_close(run->session, closed, run) != 0) return;
+  for (i = 0; i < 2; i++) uv_close((uv_handle_t*)&run->signals[i], NULL);
+}
+
+static int fail(const options_t* o, const char* status, int exit_status,
+                const char* error) {
+  verdict_t v = {status, exit_status};
+  if (o->json) {
+    json_t* j = report_json_local(&v, error);
+    if (j != NULL) json_dumpf(j, stdout, JSON_COMPACT);
+    fputc('\n', stdout);
+    json_decref(j);
+  } else {
+    fprintf(stderr, "uvsmtp: %s\n", error);
+  }
+  return exit_status;
+}
+
+/* ---------------------------------------------------------- completions */
+
+/* The failure to connect is the reason for all that follows: its own result
+ * has the greeting and the cause. */
+static void connected(uvsmtp_session_t* session, const uvsmtp_result_t* result,
+                      void* data) {
+  run_t* run = data;
+  (void)session;
+  if (run->silent || uvsmtp_result_status(result) == 0) return;
+  run->connect = verdict_of(result);
+  run->connect_json = report_json(&run->connect, result, NULL);
+  if (!run->o.json) {
+    trace_flush(&run->trace);
+    report_text(&run->connect, result, NULL, stdout, stderr);
+  }
+}
+
+/* The recipients come from the message's result, all else from the connect's.
+ */
+static json_t* merge(run_t* run, const uvsmtp_result_t* result) {
+  json_t* sent = report_json(&run->verdict, NULL, result);
+  json_t* j = run->connect_json;
+  if (j == NULL || sent == NULL) return sent;
+  json_object_set(j, "recipients", json_object_get(sent, "recipients"));
+  json_object_set(j, "outcome", json_object_get(sent, "outcome"));
+  json_decref(sent);
+  run->connect_json = NULL;
+  return j;
+}
+
+static void sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
+                 void* data) {
+  run_t* run = data;
+  (void)session;
+  if (run->silent) return;
+  trace_flush(&run->trace);
+  run->verdict = verdict_of(result);
+  if (run->o.json)
+    run->json = merge(run, result);
+  else if (run->connect.status == NULL)
+    report_text(&run->verdict, NULL, result, stdout, stderr);
+  if (run->connect.status != NULL) run->verdict = run->connect;
+}
+
+static void quit(uvsmtp_session_t* session, const uvsmtp_result_t* result,
+                 void* data) {
+  (void)session;
+  (void)result;
+  end(data);
+}
+
+static void interrupted(uv_signal_t* handle, int signum) {
+  (void)signum;
+  end(handle->data);
+}
+
+/* --------------------------------------------------------------- set-up */
+
+static int read_all(FILE* in, char** text, size_t* len) {
+  size_t cap = 0;
+  *text = NULL;
+  *len = 0;
+  for (;;) {
+    size_t n;
+    if (*len == cap) {
+      char* more;
+      cap = cap == 0 ? 65536 : cap * 2;
+      more = realloc(*text, cap);
+      if (more == NULL) return ENOMEM;
+      *text = more;
+    }
+    n = fread(*text + *len, 1, cap - *len, in);
+    *len += n;
+    if (n == 0) return ferror(in) ? (errno != 0 ? errno : EIO) : 0;
+  }
+}
+
+static int read_message(run_t* run, char* error, size_t cap) {
+  const char* file = run->o.file;
+  FILE* in = stdin;
+  int rc;
+  if (file != NULL && strcmp(file, "-") != 0) {
+    in = fopen(file, "rb");
+    if (in == NULL) {
+      snprintf(error, cap, "%.100s: %s", file, strerror(errno));
+      return EXIT_NO_INPUT;
+    }
+  }
+  errno = 0;
+  rc = read_all(in, &run->text, &run->len);
+  if (in != stdin) fclose(in);
+  if (rc == 0) return 0;
+  snprintf(error, cap, "%.100s: %s", file == NULL ? "standard input" : file,
+           strerror(rc));
+  return rc == ENOMEM ? EXIT_OS : EXIT_NO_INPUT;
+}
+
+static void set_timeouts(const options_t* o, uvsmtp_timeouts_t* t) {
+  int64_t ms = o->timeout;
+  if (ms > 0) {
+    t->connect = t->greeting = t->hello = t->mail = t->rcpt = ms;
+    t->data = t->text = t->dot = t->command = t->quit = ms;
+  }
+  if (o->connect_timeout > 0) t->connect = o->connect_timeout;
+}
+
+static int open_session(run_t* run) {
+  const options_t* o = &run->o;
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
+  target.host = o->host;
+  target.port = o->port;
+  if (o->bind_host[0] != '\0') target.bind_host = o->bind_host;
+  target.bind_port = o->bind_port;
+  set_timeouts(o, &timeouts);
+  config.target = &target;
+  config.timeouts = &timeouts;
+  config.local_name = o->helo;
+  if (o->lmtp) config.flags |= UVSMTP_PROTO_LMTP;
+  if (o->no_pipelining) config.flags |= UVSMTP_PROTO_NO_PIPELINING;
+  if (o->no_chunking) config.flags |= UVSMTP_PROTO_NO_CHUNKING;
+  if (o->trace) {
+    config.trace = trace_print;
+    config.trace_arg = &run->trace;
+  }
+  return uvsmtp_session_new(&run->session, run->env, &config);
+}
+
+static int submit(run_t* run) {
+  const options_t* o = &run->o;
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_rcpt_t* rcpts = calloc(o->to.n, sizeof(*rcpts));
+  const uvsmtp_rcpt_t** list = calloc(o->to.n, sizeof(*list));
+  size_t i;
+  int rc = UV_ENOMEM;
+  if (rcpts != NULL && list != NULL) {
+    for (i = 0; i < o->to.n; i++) {
+      rcpts[i] = (uvsmtp_rcpt_t)UVSMTP_RCPT_INIT(o->to.list[i]);
+      list[i] = &rcpts[i];
+    }
+    uvsmtp_source_memory(&run->source, run->text, run->len);
+    m.from = o->from;
+    m.rcpts = list;
+    m.nrcpts = o->to.n;
+    m.body = &run->source.source;
+    m.mail_options = o->mail_options.list;
+    m.nmail_options = o->mail_options.n;
+    m.rcpt_options = o->rcpt_options.list;
+    m.nrcpt_options = o->rcpt_options.n;
+    rc = uvsmtp_connect(run->session, NULL, connected, run);
+    if (rc == 0) rc = uvsmtp_send(run->session, &m, sent, run);
+    if (rc == 0) rc = uvsmtp_quit(run->session, quit, run);
+  }
+  free(rcpts);
+  free(list);
+  return rc;
+}
+
+static void watch_signals(run_t* run) {
+  static const int signums[2] = {SIGINT, SIGTERM};
+  size_t i;
+  for (i = 0; i < 2; i++) {
+    (void)uv_signal_init(&run->loop, &run->signals[i]);
+    run->signals[i].data = run;
+    (void)uv_signal_start(&run->signals[i], interrupted, signums[i]);
+    uv_unref((uv_handle_t*)&run->signals[i]);
+  }
+}
+
+static const char* complaint(int rc, const run_t* run) {
+  if (rc != UV_EINVAL) return uvsmtp_strerror(rc);
+  if (run->session == NULL)
+    return "the host, the port, --bind or --helo can't be used";
+  return "an address or option is malformed, too long, or holds a control "
+         "character";
+}
+
+static int refuse(run_t* run, int rc) {
+  /* What was accepted before the refusal ends unheard. */
+  run->silent = 1;
+  return fail(&run->o, rc == UV_EINVAL ? "invalid-argument" : "local-error",
+              rc == UV_EINVAL ? EXIT_BAD_USAGE : EXIT_OS, complaint(rc, run));
+}
+
+static int go(run_t* run) {
+  int status = 0;
+  int rc = uvsmtp_env_new(&run->env, &run->loop, NULL);
+  if (rc != 0) return refuse(run, rc);
+  rc = open_session(run);
+  if (rc != 0) {
+    status = refuse(run, rc);
+    (void)uvsmtp_env_close(run->env, NULL, NULL);
+  } else {
+    watch_signals(run);
+    rc = submit(run);
+    if (rc != 0) {
+      status = refuse(run, rc);
+      end(run);
+    }
+  }
+  (void)uv_run(&run->loop, UV_RUN_DEFAULT);
+  return rc != 0 ? status : run->verdict.exit_status;
+}
+
+int send_main(int argc, char** argv) {
+  static run_t run;
+  const char* error = NULL;
+  char text[256];
+  int rc = options_parse(&run.o, argc, argv, &error);
+  if (rc < 0) return EXIT_SENT;
+  if (rc != 0) return fail(&run.o, "invalid-argument", rc, error);
+  rc = read_message(&run, text, sizeof(text));
+  if (rc != 0) {
+    rc = fail(&run.o, "local-error", rc, text);
+  } else if (uv_loop_init(&run.loop) != 0) {
+    rc = fail(&run.o, "local-error", EXIT_OS, "no event loop");
+  } else {
+    rc = go(&run);
+    (void)uv_loop_close(&run.loop);
+  }
+  if (run.json != NULL) {
+    json_dumpf(run.json, stdout, JSON_COMPACT);
+    fputc('\n', stdout);
+  }
+  json_decref(run.json);
+  json_decref(run.connect_json);
+  options_free(&run.o);
+  free(run.text);
+  if (fflush(stdout) != 0 || ferror(stdout)) return EXIT_IO;
+  return rc;
+}
