@@ -337,15 +337,27 @@ static void service_closing_is_always_so(void** context) {
       assert_int_equal(uvsmtp__classify(s, 421, facts), I_GONE);
 }
 
-/* Whatever the code, a reply to what has not been said is not one. */
+static int has_text(int state) {
+  return state == S_TEXT || state == S_DOT || state == S_CHUNK_TEXT ||
+         state == S_BDAT || state == S_LAST_TEXT || state == S_BDAT_LAST;
+}
+
+/* Whatever the code, a reply to what has not been said is not one; but a text
+ * may be refused, never accepted, before its end has left. */
 static void early_replies_are_bad(void** context) {
   int s;
   int code;
   (void)context;
-  for (s = 0; s < S_COUNT; s++)
-    for (code = 100; named(s) && code <= 599; code++)
-      if (code != 421)
-        assert_int_equal(uvsmtp__classify(s, code, FACT_EARLY), I_BAD);
+  for (s = 0; s < S_COUNT; s++) {
+    for (code = 100; named(s) && code <= 599; code++) {
+      int input = uvsmtp__classify(s, code, FACT_EARLY);
+      if (code == 421) continue;
+      if (has_text(s) && code >= 400 && input != I_BAD)
+        assert_int_equal(input, code < 500 ? I_TEMP : I_PERM);
+      else
+        assert_int_equal(input, I_BAD);
+    }
+  }
 }
 
 static void expect(int state, int code, unsigned int facts, int input) {
@@ -397,6 +409,11 @@ static void codes_mean_what_the_standards_say(void** context) {
   expect(S_COMMAND, 334, 0, I_BAD);
   expect(S_QUIT, 221, 0, I_OK);
   expect(S_QUIT, 500, 0, I_OK);
+  expect(S_TEXT, 552, FACT_EARLY, I_PERM);
+  expect(S_TEXT, 250, FACT_EARLY, I_BAD);
+  expect(S_DOT, 552, FACT_EARLY, I_PERM);
+  expect(S_BDAT, 452, FACT_EARLY, I_TEMP);
+  expect(S_BDAT_LAST, 552, FACT_EARLY, I_PERM);
   expect(S_READY, 250, 0, I_BAD);
   expect(S_CLOSED, 250, 0, I_BAD);
 }
