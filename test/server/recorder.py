@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""A small scripted server that writes down what its clients send. It is what
+the client's command lines are compared with smtplib's on, and what plays the
+servers that go silent or vanish."""
+import itertools
+import socket
+import threading
+import time
+
+# Things to do instead of a reply.
+SILENT = "silent"  # say nothing more; wait until the client leaves
+CLOSE = "close"  # leave at once
+DRIP = "drip"  # an endless reply, an octet at a time
+
+EXTENSIONS = ("PIPELINING", "SIZE 10000000", "8BITMIME",
+              "ENHANCEDSTATUSCODES")
+
+
+class Recorder:
+    """Serves any number of connections on 127.0.0.1, one thread for each.
+
+    replies overrides the reply to a verb, or to GREETING, or to DOT: a text,
+    one of the words above, or a list of both, one for each time the verb comes
+    (the last stays). A text may end in "!close". DATA and BDAT texts are
+    swallowed. sessions has a list for each connection: its lines, and each text
+    as bytes.
+    """
+
+    def __init__(self, replies=None, extensions=EXTENSIONS, lmtp=False):
+        self.replies = {
+            verb: list(r) if isinstance(r, list) else [r]
+            for verb, r in (replies or {}).items()}
+        self.extensions = extensions
+        self.lmtp = lmtp
+        self.sessions = []
+        self.peers = []
+        self.changed = threading.Condition()
+        self.done = threading.Event()
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        # Wakes the thread in accept; a close alone would not.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join(10)
+
+    @property
+    def url(self):
+        return f"{'lmtp' if self.lmtp else 'smtp'}://127.0.0.1:{self.port}"
+
+    def wait_for(self, line):
+        """Waits until a client has sent a line that begins like this; "" waits
+        for a connection."""
+
+        def seen():
+            return any(line == "" or any(
+                isinstance(got, str) and got.startswith(line) for got in s)
+                for s in self.sessions)
+
+        with self.changed:
+            if not self.changed.wait_for(seen, 20):
+                raise AssertionError(f"no {line!r} in {self.sessions}")
+
+    def wait_for_text(self):
+        """Waits until a client has sent the whole text of a message."""
+        with self.changed:
+            if not self.changed.wait_for(lambda: any(
+                    isinstance(got, bytes) for s in self.sessions
+                    for got in s), 20):
+                raise AssertionError(f"no text in {self.sessions}")
+
+    def _accept(self):
+        while not self.done.is_set():
+            try:
+                connection, peer = self.listener.accept()
+            except OSError:
+                return
+            lines = []
+            with self.changed:
+                self.peers.append(peer)
+                self.sessions.append(lines)
+                self.changed.notify_all()
+            thread = threading.Thread(
+                target=self._serve, args=(connection, lines), daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection, lines):
+        with connection, connection.makefile("rb") as stream:
+            connection.settimeout(30)
+            try:
+                Dialogue(self, connection, stream, lines).run()
+            except OSError:
+                pass  # the client left, which is its right
+
+
+class Dialogue:
+    """One connection."""
+
+    def __init__(self, recorder, connection, stream, lines):
+        self.recorder = recorder
+        self.connection = connection
+        self.stream = stream
+        self.lines = lines
+        self.accepted = 0
+
+    def note(self, item):
+        with self.recorder.changed:
+            self.lines.append(item)
+            self.recorder.changed.notify_all()
+
+    def say(self, verb, usual):
+        """Replies; False if that ends the connection."""
+        planned = self.recorder.replies.get(verb)
+        reply = usual
+        if planned:
+            reply = planned.pop(0) if len(planned) > 1 else planned[0]
+        if reply == SILENT:
+            while self.connection.recv(4096):
+                pass
+            return None
+        if reply == DRIP:
+            octets = itertools.cycle(usual[:3].encode() + b"-more\r\n")
+            while not self.recorder.done.is_set():
+                self.connection.sendall(bytes([next(octets)]))
+                time.sleep(0.05)
+            return None
+        if reply == CLOSE:
+            return None
+        last = reply.endswith("!close")
+        text = reply.removesuffix("!close").rstrip()
+        self.connection.sendall(text.encode() + b"\r\n")
+        return None if last else text
+
+    def run(self):
+        if self.say("GREETING", "220 recorder ESMTP") is None:
+            return
+        while True:
+            line = self.stream.readline()
+            if not line:
+                return
+            if not line.endswith(b"\r\n"):
+                self.note(f"not CRLF: {line!r}")
+                return
+            text = line[:-2].decode("utf-8", "backslashreplace")
+            self.note(text)
+            if not self.command(text):
+                return
+
+    def command(self, line):
+        verb = line.split(" ")[0].upper()
+        if verb in ("EHLO", "LHLO"):
+            lines = ["recorder", *self.recorder.extensions]
+            return self.say(verb, "\r\n".join(
+                f"250{' ' if i + 1 == len(lines) else '-'}{text}"
+                for i, text in enumerate(lines))) is not None
+        if verb == "DATA":
+            return self.data()
+        if verb == "BDAT":
+            return self.chunk(line)
+        if verb in ("MAIL", "RSET", "HELO", "LHLO"):
+            self.accepted = 0
+        reply = self.say(verb, "221 bye" if verb == "QUIT" else "250 ok")
+        if verb == "RCPT" and reply is not None:
+            self.accepted += reply.startswith("2")
+        return reply is not None and verb != "QUIT"
+
+    def data(self):
+        reply = self.say("DATA", "354 go ahead")
+        if reply is None or not reply.startswith("3"):
+            return reply is not None
+        text = b""
+        while not (text == b".\r\n" or text.endswith(b"\r\n.\r\n")):
+            line = self.stream.readline()
+            if not line:
+                return False
+            text += line
+        self.note(text)
+        return self.verdict()
+
+    def chunk(self, line):
+        words = line.split(" ")
+        self.note(self.stream.read(int(words[1])))
+        if words[-1].upper() == "LAST":
+            return self.verdict()
+        return self.say("BDAT", "250 ok") is not None
+
+    def verdict(self):
+        for _ in range(self.accepted if self.recorder.lmtp else 1):
+            if self.say("DOT", "250 queued") is None:
+                return False
+        return True

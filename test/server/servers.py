@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: MIT
+"""Servers that the tests talk to, as child processes on loopback.
+
+Postfix and Dovecot are those of the system's packages, run with a configuration
+of ours in a scratch directory: nothing of the machine's own mail set-up is read
+or written. Each class is a context manager; leaving it stops the server.
+"""
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import unittest
+
+from processes import (Daemon, free_port, have_ipv6, listens, need_root,
+                       program, read, scratch, user_ids, wait_until, write)
+
+# Users of every server, so that each test can have one of its own.
+USERS = [f"user{n}" for n in range(1000)]
+DELIVERY_TIMEOUT = 20
+
+
+class Server:
+    """What the servers have in common: a directory, a child, a Maildir for
+    each user."""
+
+    def __init__(self):
+        self.dir = None
+        self.daemon = None
+        self.unused = iter(USERS)
+
+    def user(self):
+        """The name of a user who has no mail yet."""
+        return next(self.unused)
+
+    def configure(self):
+        """Picks ports and writes the configuration."""
+        raise NotImplementedError
+
+    def command(self):
+        raise NotImplementedError
+
+    def ready(self):
+        raise NotImplementedError
+
+    def __enter__(self):
+        # Between the choice of a port and the start somebody else may take it.
+        for attempt in range(3):
+            self.dir = scratch()
+            log = os.path.join(self.dir, "log")
+            self.configure()
+            self.daemon = Daemon(self.command(), log)
+            try:
+                if self.daemon.ready(self.ready):
+                    return self
+            except AssertionError:
+                self.stop()
+                raise
+            if attempt == 2:
+                break
+            self.stop()
+        raise AssertionError(f"no start: {self.daemon.said()}")
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.daemon is not None:
+            self.daemon.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stored(self, user, count=1):
+        """The messages in the Maildir of a user, as soon as there are count."""
+        new = os.path.join(self.dir, "mail", user, "Maildir", "new")
+
+        def names():
+            with contextlib.suppress(OSError):
+                found = sorted(os.listdir(new))
+                return found if len(found) >= count else None
+
+        found = wait_until(names, DELIVERY_TIMEOUT, lambda: (
+            f"{user} got no message; the server said:\n{self.daemon.said()}"))
+        return [read(os.path.join(new, name)) for name in found]
+
+
+POSTFIX_MAIN = """\
+compatibility_level = 3.6
+queue_directory = @DIR@/queue
+data_directory = @DIR@/data
+mail_owner = postfix
+setgid_group = postdrop
+maillog_file = @DIR@/log
+maillog_file_prefixes = @DIR@
+import_environment = MAIL_CONFIG MAIL_LOGTAG TZ=UTC LANG=C
+inet_protocols = @PROTOCOLS@
+myhostname = mx.example.test
+mydomain = example.test
+mynetworks = 127.0.0.0/8 [::1]/128
+alias_maps =
+alias_database =
+local_recipient_maps =
+mydestination =
+virtual_mailbox_domains = example.test
+virtual_mailbox_base = @DIR@/mail
+virtual_mailbox_maps = texthash:@DIR@/etc/mailboxes
+virtual_uid_maps = static:@UID@
+virtual_gid_maps = static:@GID@
+virtual_minimum_uid = 1
+virtual_mailbox_limit = 0
+default_transport = discard:
+relay_transport = discard:
+message_size_limit = 16777216
+# No header is to be rewritten or added to mail of this machine.
+local_header_rewrite_clients =
+# A refusal comes when its command does, not with the first recipient.
+smtpd_delay_reject = no
+smtpd_sender_restrictions = check_sender_access regexp:@DIR@/etc/senders
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_recipient_restrictions = check_recipient_access regexp:@DIR@/etc/rcpts
+smtpd_end_of_data_restrictions = check_recipient_access regexp:@DIR@/etc/ends
+# What a client must not do, where this release can tell.
+smtpd_forbid_bare_newline = reject
+smtpd_forbid_bare_newline_exclusions =
+smtpd_forbid_unauth_pipelining = yes
+smtpd_peername_lookup = no
+smtpd_error_sleep_time = 0
+smtpd_soft_error_limit = 1000
+smtpd_hard_error_limit = 1000
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+smtpd_tls_security_level = none
+disable_dns_lookups = yes
+in_flow_delay = 0
+"""
+
+POSTFIX_MASTER = """\
+127.0.0.1:@SMTP@ inet n - n - 50 smtpd
+127.0.0.1:@LEGACY@ inet n - n - 50 smtpd
+  -o smtpd_discard_ehlo_keywords=@KEYWORDS@
+127.0.0.1:@SMALL@ inet n - n - 50 smtpd
+  -o message_size_limit=65536
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+POSTFIX_SENDERS = """\
+/^badsender@/ 550 5.7.1 Sender refused
+/^tempsender@/ 450 4.7.1 Sender refused for now
+"""
+
+POSTFIX_RCPTS = """\
+/^tempfail@/ 450 4.2.1 Mailbox busy, try again later
+/^nouser@/ 550 5.1.1 No such user here
+/^policy@/ 554 5.7.1 Refused by policy
+/^closing@/ 421 4.3.2 Service shutting down
+"""
+
+POSTFIX_ENDS = """\
+/^datatemp@/ 451 4.3.0 Content check is busy
+/^spam@/ 550 5.7.1 Message content rejected
+"""
+
+
+def fill(template, values):
+    for name, value in values.items():
+        template = template.replace(f"@{name}@", str(value))
+    return template
+
+
+class Postfix(Server):
+    """Postfix with a Maildir for each of USERS at example.test.
+
+    Ports: smtp (also on ::1 if there is IPv6), legacy, whose EHLO offers
+    nothing, and small, which takes 65536 octets.
+    """
+
+    def configure(self):
+        need_root()
+        postfix = program("postfix", "postfix")
+        uid, gid = user_ids("postfix", "postfix")
+        self.smtp, self.legacy, self.small = (free_port() for _ in range(3))
+        self.ipv6 = have_ipv6()
+        values = {
+            "DIR": self.dir, "UID": uid, "GID": gid, "SMTP": self.smtp,
+            "LEGACY": self.legacy, "SMALL": self.small,
+            "PROTOCOLS": "all" if self.ipv6 else "ipv4",
+            "KEYWORDS": "chunking,pipelining,smtputf8,dsn,starttls,8bitmime,"
+                        "enhancedstatuscodes,size,etrn,vrfy",
+        }
+        self.etc = os.path.join(self.dir, "etc")
+        master = fill(POSTFIX_MASTER, values)
+        if self.ipv6:
+            master += f"[::1]:{self.smtp} inet n - n - 50 smtpd\n"
+        write(f"{self.etc}/master.cf", master)
+        write(f"{self.etc}/main.cf", fill(POSTFIX_MAIN, values))
+        write(f"{self.etc}/mailboxes", "".join(
+            f"{user}@example.test {user}/Maildir/\n"
+            for user in [*USERS, "datatemp", "spam"]))
+        write(f"{self.etc}/senders", POSTFIX_SENDERS)
+        write(f"{self.etc}/rcpts", POSTFIX_RCPTS)
+        write(f"{self.etc}/ends", POSTFIX_ENDS)
+        for name in ("data", "mail"):
+            os.mkdir(f"{self.dir}/{name}")
+            os.chown(f"{self.dir}/{name}", uid, gid)
+        os.mkdir(f"{self.dir}/queue")
+        done = subprocess.run([postfix, "-c", self.etc, "check"],
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"postfix check: {done.stderr.decode()}")
+
+    def command(self):
+        directory = subprocess.run(
+            [program("postconf", "postfix"), "-h", "-c", self.etc,
+             "daemon_directory"], capture_output=True, check=True,
+            text=True).stdout.strip()
+        # -e: it ends by itself even if nobody is left to stop it.
+        return [f"{directory}/master", "-c", self.etc, "-d", "-e", "900"]
+
+    def ready(self):
+        return (listens(("127.0.0.1", self.smtp)) and
+                (not self.ipv6 or
+                 listens(("::1", self.smtp), socket.AF_INET6)))
+
+
+DOVECOT_CONF = """\
+base_dir = @DIR@/run
+state_dir = @DIR@/state
+instance_name = uvs-@PORT@
+log_path = @DIR@/log
+listen = 127.0.0.1
+protocols = lmtp
+hostname = mx.example.test
+postmaster_address = postmaster@example.test
+ssl = no
+default_internal_user = dovecot
+default_login_user = dovenull
+auth_username_format = %Ln
+auth_failure_delay = 0
+passdb {
+  driver = static
+  args = nopassword=y
+}
+userdb {
+  driver = passwd-file
+  args = @DIR@/users
+  default_fields = uid=@UID@ gid=@GID@ home=@DIR@/mail/%u
+}
+mail_location = maildir:~/Maildir
+first_valid_uid = 1
+mail_plugins = quota
+plugin {
+  quota = maildir:Mail
+  quota_grace = 0
+}
+lmtp_rcpt_check_quota = no
+lmtp_user_concurrency_limit = 0
+service lmtp {
+  process_limit = 50
+  unix_listener @DIR@/lmtp.sock {
+    mode = 0666
+  }
+  inet_listener lmtp {
+    address = 127.0.0.1
+    port = @PORT@
+  }
+}
+service auth {
+  unix_listener auth-userdb {
+    mode = 0666
+  }
+}
+service stats {
+  unix_listener stats-writer {
+    mode = 0666
+  }
+}
+"""
+
+# full's mailbox takes 500 octets; that of broken is in no place where a
+# directory can be made.
+DOVECOT_USERS = """\
+full:{PLAIN}x::::::userdb_quota_rule=*:bytes=500
+broken:{PLAIN}x::::::userdb_mail=maildir:/proc/nowhere/Maildir
+"""
+
+
+class Dovecot(Server):
+    """Dovecot's LMTP server: a port, lmtp, and a Unix socket, path.
+
+    It knows USERS, full (over quota: refused at the end of a message) and
+    broken (fails for now, at the end of a message).
+    """
+
+    def configure(self):
+        need_root()
+        self.dovecot = program("dovecot", "dovecot-core")
+        if not os.path.exists("/usr/lib/dovecot/lmtp"):
+            raise unittest.SkipTest("no LMTP server (package dovecot-lmtpd)")
+        version = subprocess.run([self.dovecot, "--version"], text=True,
+                                 capture_output=True, check=True).stdout
+        if not version.startswith("2.3."):
+            raise unittest.SkipTest(
+                f"Dovecot {version.strip()} has another configuration syntax")
+        uid, gid = user_ids("dovecot", "dovecot-core")
+        self.lmtp = free_port()
+        self.path = os.path.join(self.dir, "lmtp.sock")
+        self.conf = os.path.join(self.dir, "dovecot.conf")
+        write(self.conf, fill(DOVECOT_CONF, {
+            "DIR": self.dir, "PORT": self.lmtp, "UID": uid, "GID": gid}))
+        write(f"{self.dir}/users", DOVECOT_USERS + "".join(
+            f"{user}:{{PLAIN}}x::::::\n" for user in USERS))
+        for name in ("mail", "state"):
+            os.mkdir(f"{self.dir}/{name}")
+            os.chown(f"{self.dir}/{name}", uid, gid)
+
+    def command(self):
+        return [self.dovecot, "-F", "-c", self.conf]
+
+    def ready(self):
+        return os.path.exists(self.path) and listens(("127.0.0.1", self.lmtp))
+
+
+class Sink:
+    """uvsmtp-sink, on a TCP port and a Unix socket for each protocol: smtp,
+    smtp_path, lmtp, lmtp_path. It stores what it accepts. script is a list of
+    lines for --script."""
+
+    def __init__(self, path, *options, script=()):
+        self.path = path
+        self.options = list(options)
+        self.script = list(script)
+
+    def __enter__(self):
+        self.dir = scratch()
+        self.store = os.path.join(self.dir, "store")
+        self.smtp_path = os.path.join(self.dir, "smtp.sock")
+        self.lmtp_path = os.path.join(self.dir, "lmtp.sock")
+        argv = [self.path, "--listen", "127.0.0.1:0", "--lmtp-listen",
+                "127.0.0.1:0", "--unix", self.smtp_path, "--lmtp-unix",
+                self.lmtp_path, "--store", self.store, *self.options]
+        if self.script:
+            script = os.path.join(self.dir, "script")
+            write(script, "".join(line + "\n" for line in self.script))
+            argv += ["--script", script]
+        self.daemon = Daemon(argv, os.path.join(self.dir, "log"),
+                             stdout=subprocess.PIPE)
+        line = self.daemon.process.stdout.readline().decode()
+        if not line.startswith("READY "):
+            self.__exit__()
+            raise AssertionError(f"the sink did not start: {line}")
+        ports = dict(word.split("=", 1) for word in line.split()[1:])
+        self.smtp, self.lmtp = int(ports["smtp"]), int(ports["lmtp"])
+        return self
+
+    def summary(self):
+        """Ends it and returns the counts that it prints."""
+        self.daemon.stop()
+        words = self.daemon.process.stdout.read().decode().split()
+        return {name: float(number) for name, number in (
+            word.split("=", 1) for word in words if "=" in word)}
+
+    def __exit__(self, *_):
+        self.daemon.stop()
+        self.daemon.process.stdout.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stored(self):
+        """The messages it keeps, as (text, envelope), oldest first."""
+        names = sorted(
+            (name[:-4] for name in os.listdir(self.store)
+             if name.endswith(".env")), key=int)
+        return [(read(f"{self.store}/{name}.eml"),
+                 json.loads(read(f"{self.store}/{name}.env")))
+                for name in names]

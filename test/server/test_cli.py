@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: MIT
+"""The command line's own promises: arguments, reports, exit statuses, trace;
+against the sink, and against a recorder. Arguments: TOOL SINK."""
+import os
+import signal
+import subprocess
+import tempfile
+
+import client
+import processes
+from client import Case, send
+from recorder import Recorder
+from servers import Sink
+
+sink = None
+
+
+def setUpModule():
+    global sink
+    server = Sink(client.programs["sink"])
+    sink = server.__enter__()
+
+
+def tearDownModule():
+    if sink is not None:
+        sink.__exit__()
+
+
+def smtp(server=None):
+    return f"smtp://127.0.0.1:{(server or sink).smtp}"
+
+
+class Report(Case):
+    """What is printed, and where."""
+
+    def test_accepted(self):
+        """The whole object, for a message that was accepted."""
+        got = send(smtp(), ["a@example.net"], "--no-chunking",
+                   message=b"Subject: x\n\n.dot\n")
+        number = got.report["reply"]["text"].split()[-1]
+        reply = {"code": 250, "enhanced": "2.0.0",
+                 "text": f"2.0.0 Ok: queued as {number}"}
+        self.assertEqual(got.report, {
+            "status": "ok", "outcome": "accepted", "error": None,
+            "stage": "DOT", "reply": reply,
+            "recipients": [{
+                "address": "a@example.net", "outcome": "accepted",
+                "stage": "DOT", **reply}],
+            "tls": None, "bytes": len(b"Subject: x\r\n\r\n..dot\r\n")})
+        self.assertEqual((got.exit, got.err), (0, ""))
+
+    def test_nothing_sent(self):
+        """The whole object, where nothing could be tried."""
+        done = client.run(client.argv("nonsense://x", ["a@example.net"], ()))
+        self.assertEqual(done[0], 64)
+        got = client.result(
+            subprocess.CompletedProcess([], done[0]), done[1], done[2])
+        self.assertIn("--server", got.report.pop("error"))
+        self.assertEqual(got.report, {
+            "status": "invalid-argument", "outcome": "not-attempted",
+            "stage": None, "reply": None, "recipients": [], "tls": None,
+            "bytes": 0})
+
+    def test_people_accepted(self):
+        """Without --json: a line on standard output."""
+        code, out, err = client.run(client.argv(
+            smtp(), ["a@example.net"], (), json_wanted=False), b"x\n")
+        self.assertEqual((code, err), (0, b""))
+        self.assertRegex(
+            out, rb"\Aaccepted: 250 2\.0\.0 Ok: queued as \d+\n\Z")
+
+    def test_people_partial(self):
+        """Without --json: who was refused, and why."""
+        code, out, err = client.run(client.argv(
+            smtp(), ["a@example.net", "nouser@example.net"], (),
+            json_wanted=False), b"x\n")
+        self.assertEqual(code, 67)
+        self.assertIn(b"partial", out + err)
+        self.assertIn(b"nouser@example.net rejected: 550 5.1.1 No such user",
+                      out + err)
+        self.assertIn(b"a@example.net accepted", out + err)
+
+    def test_people_refused(self):
+        """Without --json: a failure goes to standard error."""
+        code, out, err = client.run(client.argv(
+            smtp(), ["nouser@example.net"], (), json_wanted=False), b"x\n")
+        self.assertEqual((code, out), (67, b""))
+        self.assertIn(b"recipients-refused", err)
+        self.assertIn(b"550 5.1.1 No such user", err)
+
+    def test_people_connection(self):
+        """Without --json: a server that isn't there."""
+        with processes.closed_port() as s:
+            code, out, err = client.run(client.argv(
+                f"smtp://127.0.0.1:{s.getsockname()[1]}", ["a@example.net"],
+                (), json_wanted=False), b"x\n")
+        self.assertEqual((code, out), (75, b""))
+        self.assertIn(b"connect-error", err)
+        self.assertIn(b"connection refused", err)
+
+    def test_hostile_text(self):
+        """A server's text can't disturb a terminal, nor break the JSON."""
+        lines = ["MAIL 550 5.7.1 a\\x1b[31mred\\xff\\xc3\\xa4\\x07 \"\\\\ end"]
+        with Sink(client.programs["sink"], script=lines) as server:
+            got = send(smtp(server), ["a@example.net"])
+            self.check_sent(got, "sender-refused", 69)
+            self.assertEqual(got.report["reply"]["text"],
+                             "5.7.1 a\x1b[31mred\ufffd\xe4\x07 \"\\ end")
+            _, out, err = client.run(client.argv(
+                smtp(server), ["a@example.net"], ("--trace",),
+                json_wanted=False), b"x\n")
+        for octet in b"\x1b\x07\xff":
+            self.assertNotIn(octet, out + err)
+
+    def test_trace(self):
+        """The dialogue on standard error, without the text."""
+        got = send(smtp(), ["a@example.net"], "--trace", "--helo", "me.example",
+                   "--no-chunking", message=b"Subject: s3cr3t\n\nhello\n")
+        lines = got.err.splitlines()
+        wanted = ["<- 220 ", "-> EHLO me.example", "<- 250", "-> MAIL FROM:<",
+                  "-> RCPT TO:<a@example.net>", "-> DATA", "<- 354",
+                  "octets of text", "<- 250", "-> QUIT", "<- 221"]
+        at = 0
+        for text in wanted:
+            found = [n for n in range(at, len(lines)) if text in lines[n]]
+            self.assertTrue(found, f"no {text!r} after line {at}: {lines}")
+            at = found[0] + 1
+        self.assertNotIn("s3cr3t", got.err)
+        self.assertEqual(got.out.count("\n"), 1)
+
+    def test_output_fails(self):
+        """A report that can't be written is an error."""
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                client.argv(smtp(), ["a@example.net"], ()), input=b"x\n",
+                stdout=full, stderr=subprocess.PIPE, check=False,
+                timeout=client.RUN_TIMEOUT)
+        self.assertEqual(done.returncode, 74)
+
+
+class Server(Case):
+    """--server, and how it is reached."""
+
+    def check_stored(self, protocol, got, server):
+        self.check_sent(got)
+        self.assertEqual(server.stored()[-1][1]["protocol"], protocol)
+
+    def test_urls(self):
+        """Every form."""
+        with Sink(client.programs["sink"]) as server:
+            for url, protocol in (
+                    (f"smtp://127.0.0.1:{server.smtp}", "ESMTP"),
+                    (f"smtp://127.0.0.1:{server.smtp}/", "ESMTP"),
+                    (f"smtp://localhost:{server.smtp}", "ESMTP"),
+                    (f"127.0.0.1:{server.smtp}", "ESMTP"),
+                    (f"lmtp://127.0.0.1:{server.lmtp}", "LMTP"),
+                    (server.lmtp_path, "LMTP"),
+                    (f"smtp:{server.smtp_path}", "ESMTP")):
+                with self.subTest(url):
+                    got = send(url, ["a@example.net"], "--tls", "none")
+                    self.check_stored(protocol, got, server)
+
+    def test_bad_urls(self):
+        """What is no server."""
+        for url in ("", "smtp://", "lmtp://", "smtp://:25", "http://x",
+                    "smtps://x", "smtp://x:0", "smtp://x:65536", "smtp://x:y",
+                    "smtp://x:-1", "smtp://x:25x", "smtp://x:", "smtp://[::1",
+                    "smtp://[::1]25", "smtp://user@x", "smtp://x/path",
+                    "smtp://" + "x" * 300, "/" + "x" * 300, "smtp://a b",
+                    "smtp://x\r\ny"):
+            with self.subTest(url):
+                got = send(url, ["a@example.net"])
+                self.check_sent(got, "invalid-argument", 64)
+
+    def test_bind(self):
+        """--bind is where we come from."""
+        with Recorder() as recorder:
+            self.check_sent(send(recorder.url, ["a@example.net"], "--bind",
+                                 "127.0.0.2"))
+            self.assertEqual(recorder.peers[-1][0], "127.0.0.2")
+            port = processes.free_port()
+            self.check_sent(send(recorder.url, ["a@example.net"], "--bind",
+                                 f"127.0.0.3:{port}"))
+            self.assertEqual(recorder.peers[-1], ("127.0.0.3", port))
+            # TEST-NET-1 (RFC 5737) is nobody's address.
+            got = send(recorder.url, ["a@example.net"], "--bind", "192.0.2.1")
+            self.check_sent(got, "connect-error", 75)
+
+    def test_hello(self):
+        """Without --helo: a name with a dot, or the address literal."""
+        with Recorder() as recorder:
+            self.check_sent(send(recorder.url, ["a@example.net"]))
+            hello = recorder.sessions[0][0]
+        self.assertRegex(hello, r"\AEHLO (\[127\.0\.0\.1\]|[!-~]+\.[!-~]+)\Z")
+
+
+class Arguments(Case):
+    """What is refused before anything is sent, and the message's source."""
+
+    def test_usage(self):
+        """Too little, too much, unknown."""
+        tool = client.programs["tool"]
+        url = smtp()
+        for args in ([], ["nonsense"], ["send"], ["send", "--server", url],
+                     ["send", "--from", "a@b"], ["send", "--to", "a@b"],
+                     ["send", "--from", "a@b", "--to", "a@b", "x", "y"],
+                     ["send", "--nonsense"], ["send", "--server"]):
+            with self.subTest(args):
+                code, out, err = client.run([tool, *args], b"x\n")
+                self.assertEqual((code, out), (64, b""))
+                self.assertNotEqual(err, b"")
+
+    def test_bad_values(self):
+        """Options whose value makes no sense."""
+        for options in (["--timeout", "0"], ["--timeout", "-1"],
+                        ["--timeout", "x"], ["--timeout", ""],
+                        ["--timeout", "1s"], ["--timeout", "nan"],
+                        ["--connect-timeout", "0"], ["--bind", "nonsense"],
+                        ["--bind", "127.0.0.1:x"], ["--tls", "required"],
+                        ["--tls", ""], ["--helo", "a b"], ["--helo", "a\r\nb"],
+                        ["--helo", ""], ["--mail-option", "A=1\r\nRSET"],
+                        ["--rcpt-option", "A=1\nRSET"], ["--unknown"]):
+            with self.subTest(options):
+                got = send(smtp(), ["a@example.net"], *options)
+                self.check_sent(got, "invalid-argument", 64)
+
+    def test_bad_addresses(self):
+        """No address may hold a control character."""
+        for address in ("a@example.net\r\nRCPT TO:<b@example.net>", "a\n@b",
+                        "a\x7f@b", "", "x" * 3000 + "@example.net"):
+            with self.subTest(address[:50]):
+                got = send(smtp(), ["b@example.net", address])
+                self.check_sent(got, "invalid-argument", 64)
+                self.assertNotEqual(got.report["error"], "")
+        got = send(smtp(), ["a@example.net"], sender="a\r\nQUIT")
+        self.check_sent(got, "invalid-argument", 64)
+
+    def test_good_values(self):
+        """Options that change nothing here."""
+        for options in (["--tls", "none"], ["--timeout", "0.5e2"],
+                        ["--connect-timeout", "2.5"], ["--helo", "[127.0.0.1]"],
+                        ["--mail-option", "BODY=8BITMIME"]):
+            with self.subTest(options):
+                self.check_sent(send(smtp(), ["a@example.net"], *options))
+
+    def test_help(self):
+        """--help and --version are no errors."""
+        tool = client.programs["tool"]
+        for args in (["--help"], ["send", "--help"], ["--version"]):
+            with self.subTest(args):
+                code, out, err = client.run([tool, *args])
+                self.assertEqual((code, err), (0, b""))
+                self.assertIn(b"uvsmtp", out)
+
+    def test_unreadable(self):
+        """A file that isn't there, or is a directory."""
+        with tempfile.TemporaryDirectory() as d:
+            for name in (d, os.path.join(d, "none")):
+                with self.subTest(name):
+                    code, out, err = client.run(client.argv(
+                        smtp(), ["a@example.net"], [name]))
+                    got = client.result(
+                        subprocess.CompletedProcess([], code), out, err)
+                    self.check_sent(got, "local-error", 66)
+                    self.assertIn(name, got.report["error"])
+
+    def test_sources(self):
+        """File, standard input, and "-" for it."""
+        message = client.HEAD + b"text\r\n"
+        with Sink(client.programs["sink"]) as server:
+            for how in (((), False), ((), True), (("-",), True)):
+                options, stdin = how
+                got = send(smtp(server), ["a@example.net"], *options,
+                           message=message, stdin=stdin)
+                self.check_sent(got)
+                self.check_same(server.stored()[-1][0], message)
+            self.assertEqual(len(server.stored()), 3)
+
+    def test_envelope(self):
+        """Addresses and options reach the server as they are."""
+        with Sink(client.programs["sink"]) as server:
+            self.check_sent(send(smtp(server), ["a@example.net"],
+                                 sender="<in.brackets@example.org>"))
+            self.check_sent(send(smtp(server), ["\"a b\"@example.net"],
+                                 sender=""))
+            got = [envelope for _, envelope in server.stored()]
+        self.assertEqual(got[0]["mail_from"], "in.brackets@example.org")
+        self.assertEqual((got[1]["mail_from"], got[1]["recipients"]),
+                         ("", ["\"a b\"@example.net"]))
+        with Recorder() as recorder:
+            self.check_sent(send(
+                recorder.url, ["a@example.net", "b@example.net"],
+                "--mail-option", "RET=HDRS", "--mail-option", "ENVID=QQ",
+                "--rcpt-option", "NOTIFY=NEVER", "--no-pipelining"))
+            lines = recorder.sessions[0]
+        mail = [x for x in lines if x[:4] == "MAIL"]
+        self.assertEqual(len(mail), 1)
+        self.assertTrue(mail[0].endswith(" RET=HDRS ENVID=QQ"), mail)
+        self.assertEqual([x for x in lines if x[:4] == "RCPT"],
+                         ["RCPT TO:<a@example.net> NOTIFY=NEVER",
+                          "RCPT TO:<b@example.net> NOTIFY=NEVER"])
+
+    def test_signals(self):
+        """SIGTERM ends a run as SIGINT does."""
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signum), Recorder({"MAIL": "silent"}) as recorder:
+                got = client.interrupt(
+                    recorder.url, ["a@example.net"], signum=signum,
+                    when=lambda recorder=recorder: recorder.wait_for("MAIL"))
+                self.check_sent(got, "cancelled", 130)
+
+
+if __name__ == "__main__":
+    client.main()

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""The command line against Dovecot's LMTP server: a verdict for each recipient,
+and stored is what was sent. Arguments: TOOL SINK."""
+import client
+from client import MODES, Case, send
+from servers import Dovecot
+
+dovecot = None
+
+
+def setUpModule():
+    global dovecot
+    server = Dovecot()
+    dovecot = server.__enter__()
+
+
+def tearDownModule():
+    if dovecot is not None:
+        dovecot.__exit__()
+
+
+def places():
+    """The server by TCP and by its Unix socket."""
+    return {"TCP": f"lmtp://127.0.0.1:{dovecot.lmtp}", "Unix": dovecot.path}
+
+
+def ways():
+    return [(f"{place}, {mode}", url, options)
+            for place, url in places().items()
+            for mode, options in MODES.items()]
+
+
+class Delivery(Case):
+    def check_stored(self, user, message):
+        raw, = dovecot.stored(user)
+        self.check_same(client.stored_text(raw), client.normalised(message))
+
+    def check_two(self, message, url, options, **how):
+        """Two recipients; each gets a copy, and a reply of its own."""
+        users = [dovecot.user(), dovecot.user()]
+        got = send(url, users, *options, message=message, **how)
+        self.check_sent(got)
+        self.assertEqual([r["address"] for r in got.report["recipients"]],
+                         users)
+        for r in got.report["recipients"]:
+            self.assertEqual((r["outcome"], r["code"], r["enhanced"]),
+                             ("accepted", 250, "2.0.0"))
+            self.assertIn(f"<{r['address']}>", r["text"])
+            self.assertIn("Saved", r["text"])
+        for user in users:
+            self.check_stored(user, message)
+        return got
+
+    def test_large(self):
+        """2 MiB for two recipients, in every way."""
+        message = client.large(2 << 20, seed=5)
+        for name, url, options in ways():
+            with self.subTest(name):
+                self.check_two(message, url, options)
+
+    def test_standard_input(self):
+        """A file with LF only, through a pipe."""
+        for name, url in places().items():
+            with self.subTest(name):
+                self.check_two(client.MESSAGES["bare LF"], url, (), stdin=True)
+
+    def test_null_sender(self):
+        """The sender of a bounce."""
+        for name, url in places().items():
+            with self.subTest(name):
+                user = dovecot.user()
+                self.check_sent(send(url, [user], sender=""))
+                raw, = dovecot.stored(user)
+                self.assertTrue(raw.startswith(b"Return-Path: <>\n"))
+
+    def test_one_unknown(self):
+        """One of two refused at RCPT: one final reply."""
+        for name, url, options in ways():
+            with self.subTest(name):
+                user = dovecot.user()
+                got = send(url, ["nobody", user], *options,
+                           message=client.MESSAGES["dots"])
+                self.check_sent(got, "partial", 67)
+                refused, accepted = got.report["recipients"]
+                self.assertEqual(
+                    (refused["outcome"], refused["stage"], refused["code"],
+                     refused["enhanced"]), ("rejected", "RCPT", 550, "5.1.1"))
+                self.assertEqual((accepted["outcome"], accepted["code"]),
+                                 ("accepted", 250))
+                self.assertIn(f"<{user}>", accepted["text"])
+                self.check_stored(user, client.MESSAGES["dots"])
+
+    def test_all_unknown(self):
+        """Nobody accepted at RCPT: there is no text to send."""
+        for name, url, options in ways():
+            with self.subTest(name):
+                got = send(url, ["nobody", "none"], *options)
+                self.check_sent(got, "recipients-refused", 67)
+                self.assertEqual(got.codes(), {"nobody": 550, "none": 550})
+                self.assertEqual(got.report["outcome"], "rejected")
+
+    def test_final_replies_differ(self):
+        """Saved, over quota, broken, unknown: each has its own verdict, in the
+        order of the recipients."""
+        message = client.HEAD + b"x" * 700 + b"\r\n"
+        for name, url, options in ways():
+            with self.subTest(name):
+                first, last = dovecot.user(), dovecot.user()
+                got = send(url, [first, "full", "nobody", "broken", last],
+                           *options, message=message)
+                self.check_sent(got, "partial", 67)
+                self.assertEqual(got.outcomes(), {
+                    first: "accepted", "full": "rejected",
+                    "nobody": "rejected", "broken": "deferred",
+                    last: "accepted"})
+                self.assertEqual(got.codes(), {
+                    first: 250, "full": 552, "nobody": 550, "broken": 451,
+                    last: 250})
+                rows = {r["address"]: r for r in got.report["recipients"]}
+                self.assertIn("Quota exceeded", rows["full"]["text"])
+                self.assertEqual(rows["full"]["enhanced"], "5.2.2")
+                self.assertEqual(rows["nobody"]["stage"], "RCPT")
+                final = "DOT" if "--no-chunking" in options else "BDAT_LAST"
+                self.assertEqual(
+                    [rows[a]["stage"] for a in (first, "full", "broken", last)],
+                    [final] * 4)
+                self.check_stored(first, message)
+                self.check_stored(last, message)
+
+    def test_all_final_replies_refuse(self):
+        """Accepted at RCPT, refused at the end."""
+        message = client.HEAD + b"x" * 700 + b"\r\n"
+        for name, url, options in ways():
+            with self.subTest(name):
+                got = send(url, ["broken", "full"], *options, message=message)
+                self.check_sent(got, "data-error", 75)
+                self.assertEqual(got.report["outcome"], "deferred")
+                self.assertEqual(got.outcomes(),
+                                 {"broken": "deferred", "full": "rejected"})
+                self.assertEqual(got.codes(), {"broken": 451, "full": 552})
+                got = send(url, ["full"], *options, message=message)
+                self.check_sent(got, "data-error", 69)
+
+    def test_same_recipient_twice(self):
+        """Each RCPT counts, even for one address (RFC 2033 4.2)."""
+        for name, url, options in ways():
+            with self.subTest(name):
+                user = dovecot.user()
+                got = send(url, [user, user], *options)
+                self.check_sent(got)
+                self.assertEqual(
+                    [r["outcome"] for r in got.report["recipients"]],
+                    ["accepted", "accepted"])
+
+    def test_hundred_recipients(self):
+        """A hundred final replies."""
+        users = [dovecot.user() for _ in range(100)]
+        got = send(dovecot.path, users, message=client.MESSAGES["dots"])
+        self.check_sent(got)
+        self.assertEqual(got.outcomes(), dict.fromkeys(users, "accepted"))
+        for r in got.report["recipients"]:
+            self.assertIn(f"<{r['address']}>", r["text"])
+        self.check_stored(users[-1], client.MESSAGES["dots"])
+
+    def test_smtp_spoken_to_lmtp(self):
+        """An SMTP client at an LMTP server: EHLO and HELO are refused."""
+        for where in (f"smtp://127.0.0.1:{dovecot.lmtp}",
+                      f"smtp:{dovecot.path}"):
+            with self.subTest(where):
+                got = send(where, ["user0"])
+                self.assertEqual((got.status, got.exit), ("helo-error", 69))
+                self.assertEqual(got.report["stage"], "HELO")
+
+
+@client.add_tests(Delivery, "stored", {
+    f"{name}, {mode}": (message, options)
+    for name, message in client.MESSAGES.items()
+    for mode, options in MODES.items()})
+def stored(case, message, options):
+    for name, url in places().items():
+        with case.subTest(name):
+            case.check_two(message, url, options)
+
+
+if __name__ == "__main__":
+    client.main()
