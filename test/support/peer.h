@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* peer.h: a fake server in a thread of its own, over TCP on the loopback or a
+ * Unix socket. Either it plays a script, or it answers whatever comes. */
+#ifndef UVSMTP_TEST_PEER_H
+#define UVSMTP_TEST_PEER_H
+
+#include <stddef.h>
+
+typedef struct peer_s peer_t;
+
+enum peer_flags {
+  PEER_UNIX = 1 << 0, /* else TCP on 127.0.0.1 */
+  PEER_IPV6 = 1 << 1, /* TCP on ::1 */
+  /* For the peer that answers: what it offers after EHLO. */
+  PEER_PIPELINING = 1 << 2,
+  PEER_CHUNKING = 1 << 3
+};
+
+/* Plays a script, one line a step; blanks at the beginning of a line do not
+ * count:
+ *   S text    sends the line and CRLF
+ *   R text    sends the text without CRLF
+ *   C text    reads a line, which must begin with the text
+ *   T         reads lines up to and including "."
+ *   B n       reads n octets
+ *   I n text  sends the octets of text one by one, n milliseconds apart, then
+ *             CRLF; ends early when the client goes
+ *   CLOSE     closes the connection (after which only NEXT makes sense)
+ *   RESET     closes it with a reset
+ *   SHUT      refuses to be written to (Unix), and stays readable
+ *   EOF       reads and drops everything up to the client's end
+ *   STALL     neither reads nor writes until peer_go or peer_finish
+ *   NEXT      accepts another connection
+ * The first connection is accepted before the first step. After the last step
+ * the connection is kept until peer_finish, which is the same as STALL. Aborts
+ * the program when there is no socket to be had. */
+peer_t* peer_play(int flags, const char* script);
+
+/* Answers any number of connections as an obliging server would: 220, 250,
+ * 354, 250 ... until peer_finish. */
+peer_t* peer_answer(int flags);
+
+/* Where it listens: a port, and a host to connect to (a path for PEER_UNIX).
+ */
+int peer_port(const peer_t* peer);
+const char* peer_host(const peer_t* peer);
+
+/* Lets it continue from a STALL. */
+void peer_go(peer_t* peer);
+
+/* How many STALLs the script has come to so far. */
+int peer_stalled(peer_t* peer);
+
+/* Stops the thread and frees all. NULL when every step went as written, else
+ * what went wrong: a static text. *messages (may be NULL) gets the number of
+ * messages the answering peer took. */
+const char* peer_finish(peer_t* peer, int* messages);
+
+#endif
