@@ -10,6 +10,8 @@
  *  - 0 means accepted: exactly one completion follows, never before the call
  *    returns; a negative status means refused: nothing was taken, no
  * completion;
+ *  - on a session that is being closed every such call is refused with
+ *    UV_ECANCELED;
  *  - strings and structs are copied before the call returns; body sources are
  *    borrowed until their release, which precedes the completion;
  *  - calls may be made at once, without waiting for the completion of earlier

@@ -104,9 +104,15 @@ verdict_t verdict_of(const uvsmtp_result_t* r) {
 
 /* ------------------------------------------------------------- scripts */
 
+/* The command at which it was decided; NULL when none had a part in it. */
 static const char* stage_name(int stage) {
   if (stage == UVSMTP_STATE_OPENING) return "CONNECT";
-  return uvsmtp_state_name(stage);
+  return stage < UVSMTP_STATE_OPENING ? NULL : uvsmtp_state_name(stage);
+}
+
+static json_t* stage_json(int stage) {
+  const char* name = stage_name(stage);
+  return name == NULL ? json_null() : json_string(name);
 }
 
 static json_t* enhanced_json(const uvsmtp_reply_t* reply) {
@@ -132,10 +138,10 @@ static json_t* rcpt_json(const uvsmtp_rcpt_result_t* r) {
   const char* address = uvsmtp_rcpt_result_address(r);
   const uvsmtp_reply_t* reply = uvsmtp_rcpt_result_reply(r);
   return json_pack(
-      "{s:o, s:s, s:s, s:o, s:o, s:o}", "address",
+      "{s:o, s:s, s:o, s:o, s:o, s:o}", "address",
       text_json(address, strlen(address)), "outcome",
       uvsmtp_outcome_name(uvsmtp_rcpt_result_outcome(r)), "stage",
-      stage_name(uvsmtp_rcpt_result_stage(r)), "code",
+      stage_json(uvsmtp_rcpt_result_stage(r)), "code",
       reply == NULL ? json_null() : json_integer(uvsmtp_reply_code(reply)),
       "enhanced", reply == NULL ? json_null() : enhanced_json(reply), "text",
       reply == NULL ? json_null() : reply_text_json(reply));
@@ -171,10 +177,10 @@ json_t* report_json(const verdict_t* v, const uvsmtp_result_t* connect,
   for (i = 0; sent != NULL && i < uvsmtp_result_rcpt_count(sent); i++)
     json_array_append_new(rcpts, rcpt_json(uvsmtp_result_rcpt(sent, i)));
   return json_pack(
-      "{s:s, s:s, s:o, s:s, s:o, s:o, s:n, s:I}", "status", v->status,
+      "{s:s, s:s, s:o, s:o, s:o, s:o, s:n, s:I}", "status", v->status,
       "outcome", uvsmtp_outcome_name(outcome), "error",
       strcmp(v->status, "ok") == 0 ? json_null() : json_string(error), "stage",
-      stage_name(uvsmtp_result_stage(r)), "reply",
+      stage_json(uvsmtp_result_stage(r)), "reply",
       reply_json(uvsmtp_result_reply(r)), "recipients", rcpts, "tls", "bytes",
       (json_int_t)(sent == NULL ? 0 : uvsmtp_result_octets(sent)));
 }
@@ -203,14 +209,16 @@ void report_text(const verdict_t* v, const uvsmtp_result_t* connect,
   const uvsmtp_result_t* r = connect != NULL ? connect : sent;
   int ok = uvsmtp_result_status(r) == 0;
   FILE* to = ok ? out : err;
+  const char* stage = stage_name(uvsmtp_result_stage(r));
   char error[256];
   size_t i;
   error_text(v, r, error, sizeof(error));
   if (strcmp(v->status, "ok") == 0)
     fputs("accepted", to);
+  else if (stage != NULL)
+    fprintf(to, "%s (at %s): %s", v->status, stage, error);
   else
-    fprintf(to, "%s (at %s): %s", v->status, stage_name(uvsmtp_result_stage(r)),
-            error);
+    fprintf(to, "%s: %s", v->status, error);
   print_reply(to, uvsmtp_result_reply(r));
   fputc('\n', to);
   if (strcmp(v->status, "ok") == 0 || sent == NULL) return;

@@ -99,11 +99,16 @@ static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                         const uvsmtp__cause_t* why) {
   uvsmtp_rcpt_result_t* r = rcpt_row(e);
   keep_rcpt_reply(p, e, why);
+  /* Behind a refused MAIL it is about the order of commands and says nothing of
+   * the recipient: the sender's refusal is the verdict. */
+  if (p->mail_refused) return;
   if (why->reply->code == 421) e->op->cut = 1;
   if (r == NULL) return;
   r->status = UVSMTP_ERECIPIENTS;
   r->stage = S_RCPT;
-  r->outcome = why->reply->code / 100 == 4 ? UVSMTP_DEFERRED : UVSMTP_REJECTED;
+  r->outcome = uvsmtp__classify(S_RCPT, why->reply->code, 0) == I_PERM
+                   ? UVSMTP_REJECTED
+                   : UVSMTP_DEFERRED;
 }
 
 static void open_text(uvsmtp_proto_t* p, uvsmtp__entry_t* e,

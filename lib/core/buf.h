@@ -14,7 +14,7 @@ typedef struct uvsmtp__buf_s {
 } uvsmtp__buf_t;
 
 static inline char* uvsmtp__buf_data(const uvsmtp__buf_t* b) {
-  return b->base + b->off;
+  return b->base == NULL ? NULL : b->base + b->off;
 }
 
 /* Room for n more octets at the end, growing (at least by doubling) to at most

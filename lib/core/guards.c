@@ -50,6 +50,7 @@ static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 /* RFC 6531 3.2: a UTF-8 address needs the extension. */
 static int rcpt_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed) return GUARD_SKIP;
+  if (!((uvsmtp__states[S_RCPT].starts >> p->ahead) & 1u)) return GUARD_TAKE;
   if (op->utf8 && !(p->caps.bits & UVSMTP__CAP_SMTPUTF8))
     return refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_RCPT);
   return GUARD_TAKE;

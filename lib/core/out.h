@@ -39,7 +39,7 @@ size_t uvsmtp__out_peek(const uvsmtp__out_t* o, uvsmtp_slice_t* slices,
 void uvsmtp__out_sent(const uvsmtp__mem_t* mem, uvsmtp__out_t* o, size_t n);
 /* Forgets what is queued (offsets included: both 0) and gives memory back. */
 void uvsmtp__out_clear(const uvsmtp__mem_t* mem, uvsmtp__out_t* o);
-/* Octets queued and not sent; and those of them held by copy. */
+/* Octets queued and not sent. */
 static inline uint64_t uvsmtp__out_pending(const uvsmtp__out_t* o) {
   return o->queued - o->sent;
 }

@@ -202,8 +202,10 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
 static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   int connecting = state == S_OPENING || state == S_GREETING;
   if (!connecting && (p->ahead == S_CLOSED || p->ahead == S_CONNECT)) {
+    /* For what never began it is where the session ended that tells most. */
     if (!op->started) op->verdict = p->down_outcome;
-    uvsmtp__op_fail(op, p->down_status, p->down_cause, state);
+    uvsmtp__op_fail(op, p->down_status, p->down_cause,
+                    op->started ? state : p->down_stage);
     return;
   }
   uvsmtp__op_fail(op, connecting ? -EISCONN : -EPERM, 0, state);

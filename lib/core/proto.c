@@ -233,6 +233,7 @@ void uvsmtp_proto_cancel(uvsmtp_proto_t* p) {
 }
 
 void uvsmtp_proto_resume(uvsmtp_proto_t* p) {
+  p->resumed = 1;
   if (p->texting != NULL) p->texting->text.waiting = 0;
   if (p->current != NULL) p->current->text.waiting = 0;
   /* From within a hook the work in progress goes on by itself. */

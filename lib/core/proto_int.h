@@ -73,6 +73,7 @@ struct uvsmtp_proto_s {
   uint32_t fifo_head;
   uint32_t fifo_count;
   uint32_t fifo_cap;
+  uint32_t texts; /* in flight, whose deciding octet has not left */
 
   uvsmtp__link_t ops;      /* accepted, in order, until finished */
   uvsmtp__link_t done;     /* finished, until taken */
@@ -87,6 +88,7 @@ struct uvsmtp_proto_s {
   int down_status; /* why there is no session, for those who want one */
   int down_cause;
   uint8_t down_outcome;
+  uint8_t down_stage;
   uint8_t rest;
   uint8_t ahead;
   uint8_t helloed;
@@ -98,6 +100,7 @@ struct uvsmtp_proto_s {
   uint8_t oom;  /* noted in an action; step(OOM) follows */
   uint8_t busy; /* within a call: hooks may not call back */
   uint8_t running;
+  uint8_t resumed; /* a source's octets may be there again */
 };
 
 /* ---- step.c ---- */

@@ -55,7 +55,8 @@ const uvsmtp_reply_t* uvsmtp_rcpt_result_reply(
     const uvsmtp_rcpt_result_t* rcpt) {
   if (rcpt->flags & RCPT_FINAL) return &rcpt->final;
   /* Refused by itself. */
-  if ((rcpt->flags & RCPT_REPLIED) && !(rcpt->flags & RCPT_ACCEPTED))
+  if ((rcpt->flags & RCPT_REPLIED) && !(rcpt->flags & RCPT_ACCEPTED) &&
+      rcpt->stage == UVSMTP_STATE_RCPT)
     return &rcpt->rcpt_reply;
   if (rcpt->outcome == UVSMTP_ACCEPTED || rcpt->outcome == UVSMTP_REJECTED ||
       rcpt->outcome == UVSMTP_DEFERRED)

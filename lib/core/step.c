@@ -139,6 +139,7 @@ static void apply(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
 static void remember_loss(uvsmtp_proto_t* p, int state, int input,
                           const uvsmtp__cause_t* why) {
   const uvsmtp__row_t* row = &uvsmtp__rows[state][input];
+  p->down_stage = (uint8_t)state;
   if (input == I_CANCEL) {
     p->down_status = -ECANCELED;
     p->down_cause = 0;
@@ -174,6 +175,7 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
   p->rest = S_CLOSED;
   p->ahead = S_CLOSED;
   p->texting = NULL;
+  p->texts = 0;
   p->reset_owed = 0;
   p->helloed = 0;
   p->esmtp = 0;
@@ -188,8 +190,13 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
 static void discount_unsent(uvsmtp_proto_t* p) {
   uint64_t unsent = uvsmtp__out_pending(&p->out);
   uvsmtp__op_t* op = p->texting;
-  if (op == NULL && p->fifo_count > 0)
-    op = uvsmtp__fifo_at(p, p->fifo_count - 1)->op;
+  if (op == NULL && p->fifo_count > 0) {
+    const uvsmtp__entry_t* e = uvsmtp__fifo_at(p, p->fifo_count - 1);
+    op = e->op;
+    /* The dot's line, which is not text, is behind it. */
+    if (e->state == S_TEXT || e->state == S_DOT)
+      unsent -= unsent < 3 ? unsent : 3;
+  }
   if (op == NULL) return;
   op->text.queued -= unsent < op->text.queued ? unsent : op->text.queued;
 }

@@ -86,16 +86,16 @@ enum {
   T(state, OOM, CLOSED, none, EUNKNOWN, UNKNOWN, FAILS | CLOSES)      \
   T(state, MOOT, CLOSED, none, EDISCONNECTED, NOT_ATTEMPTED, FAILS | CLOSES)
 
-#define REST(state)                                                    \
-  T(state, GONE, CLOSED, none, EDISCONNECTED, NONE, CLOSES)            \
-  T(state, BAD, CLOSED, none, EPROTOCOL, NONE, CLOSES)                 \
-  T(state, EOF, CLOSED, none, EDISCONNECTED, NONE, CLOSES)             \
-  T(state, CANCEL, CLOSED, none, ECANCELED, NONE, CLOSES)              \
-  T(state, OOM, CLOSED, none, ENOMEM, NONE, CLOSES)                    \
-  T(state, TIMEOUT, CLOSED, none, ETIMEDOUT, NONE, CLOSES)             \
-  X(state, MOOT)                                                       \
-  X_REPLY(state) X_NOVERB(state) X_GO(state) X_UP(state) X_TEXT(state) \
-      X_MANY(state)
+#define REST(state)                                         \
+  T(state, GONE, CLOSED, none, EDISCONNECTED, NONE, CLOSES) \
+  T(state, BAD, CLOSED, none, EPROTOCOL, NONE, CLOSES)      \
+  T(state, EOF, CLOSED, none, EDISCONNECTED, NONE, CLOSES)  \
+  T(state, CANCEL, CLOSED, none, ECANCELED, NONE, CLOSES)   \
+  T(state, OOM, CLOSED, none, ENOMEM, NONE, CLOSES)         \
+  T(state, TIMEOUT, CLOSED, none, ETIMEDOUT, NONE, CLOSES)  \
+  X(state, MOOT)                                            \
+  X_REPLY(state)                                            \
+  X_NOVERB(state) X_GO(state) X_UP(state) X_TEXT(state) X_MANY(state)
 
 const uvsmtp__row_t uvsmtp__rows[S_COUNT][I_COUNT] = {
 #include "core/transitions.def"
@@ -147,10 +147,11 @@ static int by_code(int state, int code) {
   return I_BAD;
 }
 
-/* A refusal may come before the end of the text has left, and is the verdict. */
+/* A refusal may come before the end of the text has left, and is the verdict.
+ */
 static int refuses_text(int state, int code) {
-  return code >= 400 &&
-         (state == S_DOT || state == S_BDAT || state == S_BDAT_LAST);
+  return code >= 400 && (state == S_TEXT || state == S_DOT || state == S_BDAT ||
+                         state == S_BDAT_LAST);
 }
 
 int uvsmtp__classify(int state, int code, unsigned int facts) {

@@ -25,10 +25,12 @@ static int text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   }
   if (t->eof) return TEXT_OVER;
   if (t->waiting) return TEXT_WAIT;
+  p->resumed = 0;
   rc = t->source->peek(t->source, &s);
   if (rc < 0) return rc;
   if (rc == UVSMTP_SOURCE_WAIT) {
-    t->waiting = 1;
+    /* Unless it has resumed while it was asked. */
+    t->waiting = !p->resumed;
     return TEXT_WAIT;
   }
   if (rc == UVSMTP_SOURCE_EOF) {
@@ -274,6 +276,7 @@ int uvsmtp__text_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op,
                        uvsmtp__entry_t* e) {
   uvsmtp__text_t* t = &op->text;
   t->ready = 0;
+  p->texts++;
   if (e->state == S_TEXT) {
     begin_encoder(op, 1);
     t->region = UINT64_MAX;
@@ -313,9 +316,9 @@ static int text_end(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
       t->queued -= 3;
       if (piece.len == 3 && !empty) start -= 2;
       e->mark = start + 1;
+      e->whole_at = p->out.queued;
     }
   }
-  e->whole_at = p->out.queued;
   p->texting = NULL;
   uvsmtp__text_sent(p);
   return 0;
@@ -374,24 +377,19 @@ void uvsmtp__text_pump(uvsmtp_proto_t* p) {
   }
 }
 
-/* Text is always at the end of what is in flight. */
 void uvsmtp__text_sent(uvsmtp_proto_t* p) {
   uint32_t i;
-  for (i = p->fifo_count; i-- > 0;) {
+  uint32_t left = p->texts;
+  /* From the end, since text is near it: RSET and others may be behind. */
+  for (i = p->fifo_count; left > 0 && i-- > 0;) {
     uvsmtp__entry_t* e = uvsmtp__fifo_at(p, i);
     uvsmtp__cause_t why = {NULL, 0};
-    switch (e->state) {
-      case S_TEXT:
-      case S_CHUNK_TEXT:
-      case S_LAST_TEXT:
-        if (p->out.sent >= e->mark) uvsmtp__step(p, e, I_SENT, &why);
-        break;
-      case S_DOT:
-      case S_BDAT:
-      case S_BDAT_LAST:
-        break;
-      default:
-        return;
-    }
+    if (e->state != S_TEXT && e->state != S_CHUNK_TEXT &&
+        e->state != S_LAST_TEXT)
+      continue;
+    left--;
+    if (p->out.sent < e->mark) continue;
+    uvsmtp__step(p, e, I_SENT, &why);
+    p->texts--;
   }
 }

@@ -145,7 +145,6 @@ void uvsmtp__expired(uvsmtp_session_t* s) {
     uvsmtp__lost(s, s->write_error);
     return;
   }
-  uvsmtp__info(s, "timed out", NULL, 0);
   uvsmtp__enter(s->env);
   uvsmtp_proto_timeout(s->proto);
   uvsmtp__leave(s->env);

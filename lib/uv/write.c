@@ -113,6 +113,7 @@ static ssize_t offer(int fd, const uvsmtp_slice_t* slices, size_t n,
  * deadline, or for a second. */
 static void write_failed(uvsmtp_session_t* s, int err) {
   uint64_t due = uv_now(s->env->loop) + 1000;
+  uvsmtp__info(s, "writing failed: ", uvsmtp_strerror(err), 0);
   s->write_error = err;
   uvsmtp__writable_drop(s);
   if (due < s->due) uvsmtp__deadline(s, due);

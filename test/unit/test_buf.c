@@ -132,6 +132,12 @@ static void test_growth(void** state) {
   assert_int_equal(b.cap, 100000);
   assert_true(a.requests < 14);
   uvsmtp__buf_free(&mem, &b);
+  /* The first block is filled to its end before there is a second one. */
+  a.requests = 0;
+  for (i = 0; i < 64; i++)
+    assert_int_equal(uvsmtp__buf_append(&mem, &b, "x", 1, SIZE_MAX), 0);
+  assert_int_equal(a.requests, 1);
+  uvsmtp__buf_free(&mem, &b);
   assert_int_equal(a.blocks, 0);
 }
 

@@ -326,6 +326,8 @@ static void test_names(void** state) {
   assert_int_equal(uvsmtp__check_name(NULL), -EINVAL);
   assert_int_equal(uvsmtp__check_name(""), -EINVAL);
   assert_int_equal(uvsmtp__check_name("a b"), -EINVAL);
+  assert_int_equal(uvsmtp__check_name(" a"), -EINVAL);
+  assert_int_equal(uvsmtp__check_name("\na"), -EINVAL);
   assert_int_equal(uvsmtp__check_name("a\tb"), -EINVAL);
   assert_int_equal(uvsmtp__check_name("a\r\nRSET"), -EINVAL);
   assert_int_equal(uvsmtp__check_name("a\x7f"), -EINVAL);

@@ -99,7 +99,8 @@ typedef struct source_s {
   uvsmtp_proto_t* p;
   int busy;
   int released;
-  int waits; /* say WAIT this often first */
+  int waits;   /* say WAIT this often first */
+  int resumes; /* and resume from within */
 } source_t;
 
 static source_t* self_of(uvsmtp_source_t* s) {
@@ -117,6 +118,7 @@ static int source_peek(uvsmtp_source_t* s, uvsmtp_slice_t* out) {
     self->busy++;
   if (self->waits > 0) {
     self->waits--;
+    if (self->resumes) uvsmtp_proto_resume(self->p);
     return UVSMTP_SOURCE_WAIT;
   }
   return self->memory.source.peek(&self->memory.source, out);
@@ -384,6 +386,34 @@ static void waits_have_phases(void** state) {
   host_close(&h);
 }
 
+/* Octets may come while the source is about to say that there are none. */
+static void resume_within_peek_counts(void** state) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-x\r\n250 CHUNKING\r\n");
+  source_init(&s, &h, "x");
+  s.waits = 2;
+  s.resumes = 1;
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = &s.source;
+  assert_int_equal(submit_message(&h, &m), 0);
+  drain(&h);
+  say(&h, "250 x\r\n");
+  say(&h, "250 x\r\n");
+  drain(&h);
+  drain(&h);
+  assert_int_equal(s.waits, 0);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_DOT);
+  say(&h, "250 x\r\n");
+  expect(&h, UVSMTP_OP_SEND, 0);
+  host_close(&h);
+}
+
 /* A source that never resumes ends by its deadline, safely: no chunk of it was
  * announced. */
 static void waiting_source_times_out(void** state) {
@@ -531,6 +561,7 @@ int main(void) {
       cmocka_unit_test(hooks_are_refused),
       cmocka_unit_test(free_releases),
       cmocka_unit_test(waits_have_phases),
+      cmocka_unit_test(resume_within_peek_counts),
       cmocka_unit_test(waiting_source_times_out),
       cmocka_unit_test(borrows_strings_when_told),
       cmocka_unit_test(extensions_can_be_read),

@@ -111,6 +111,15 @@ static void test_callback(void** state) {
   assert_int_equal(script.calls, 4);
 }
 
+/* Forgets to say how many. */
+static int read_none(void* arg, void* buf, size_t cap, size_t* n) {
+  (void)arg;
+  (void)cap;
+  (void)n;
+  *(char*)buf = 'x';
+  return UVSMTP_SOURCE_MORE;
+}
+
 static void test_callback_fails(void** state) {
   script_t script = {-EIO, NULL, 0, 0, 0};
   uvsmtp_callback_source_t c;
@@ -133,6 +142,9 @@ static void test_callback_fails(void** state) {
   script.text = "abcd";
   assert_int_equal(s->peek(s, &out), UVSMTP_SOURCE_MORE);
   assert_int_equal(out.len, 4);
+
+  uvsmtp_source_callback(&c, read_none, NULL, buf, sizeof(buf), -1);
+  assert_int_equal(s->peek(s, &out), -EINVAL);
 }
 
 int main(void) {
