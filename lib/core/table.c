@@ -95,7 +95,11 @@ enum {
   T(state, TIMEOUT, CLOSED, none, ETIMEDOUT, NONE, CLOSES)  \
   X(state, MOOT)                                            \
   X_REPLY(state)                                            \
-  X_NOVERB(state) X_GO(state) X_UP(state) X_TEXT(state) X_MANY(state)
+  X_NOVERB(state)                                           \
+  X_GO(state)                                               \
+  X_UP(state)                                               \
+  X_TEXT(state)                                             \
+  X_MANY(state)
 
 const uvsmtp__row_t uvsmtp__rows[S_COUNT][I_COUNT] = {
 #include "core/transitions.def"

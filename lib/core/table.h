@@ -106,12 +106,21 @@ enum {
 };
 
 /* Plans; the first thirteen are the numbers of uvsmtp_op. */
-#define UVSMTP__PLAN_MAP(XX)                                              \
-  XX(CONNECT, 1)                                                          \
-  XX(HELLO, 2)                                                            \
-  XX(EHLO, 3) XX(HELO, 4) XX(MAIL, 5) XX(RCPT, 6) XX(DATA, 7) XX(BDAT, 8) \
-      XX(RSET, 9) XX(NOOP, 10) XX(QUIT, 11) XX(COMMAND, 12) XX(SEND, 13)  \
-          XX(RESET, 14)
+#define UVSMTP__PLAN_MAP(XX) \
+  XX(CONNECT, 1)             \
+  XX(HELLO, 2)               \
+  XX(EHLO, 3)                \
+  XX(HELO, 4)                \
+  XX(MAIL, 5)                \
+  XX(RCPT, 6)                \
+  XX(DATA, 7)                \
+  XX(BDAT, 8)                \
+  XX(RSET, 9)                \
+  XX(NOOP, 10)               \
+  XX(QUIT, 11)               \
+  XX(COMMAND, 12)            \
+  XX(SEND, 13)               \
+  XX(RESET, 14)
 
 enum {
 #define XX(name, value) PLAN_##name = value,
