@@ -74,9 +74,10 @@ typedef struct uvsmtp_target_s {
   const char* bind_host; /* the local address to connect from, a literal; NULL:
                             any */
   int bind_port;         /* the local port, 0: any */
+  unsigned int flags;    /* must be 0 */
 } uvsmtp_target_t;
 #define UVSMTP_TARGET_INIT \
-  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0 }
+  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0 }
 
 /* Deadlines in milliseconds for each phase as a whole, however slowly octets
  * drip; 0: the default, -1: none. Defaults are the minima of RFC 5321 4.5.3.2.
@@ -99,7 +100,7 @@ typedef struct uvsmtp_timeouts_s {
 
 typedef struct uvsmtp_session_config_s {
   size_t size;
-  unsigned int flags;                /* uvsmtp_proto_flags: LMTP ... */
+  unsigned int flags;                /* uvsmtp_session_flags: LMTP ... */
   const uvsmtp_target_t* target;     /* NULL: all defaults */
   const uvsmtp_timeouts_t* timeouts; /* NULL: all defaults */
   const char* local_name;  /* argument of EHLO; NULL: the machine's name if it
@@ -131,8 +132,9 @@ UVSMTP_EXTERN int uvsmtp_session_new(uvsmtp_session_t** session,
 
 /* Ends the session without QUIT. Calls not yet completed do so in order, with
  * UV_ECANCELED as status or cause (a message whose end of data went out is
- * UVSMTP_UNKNOWN), then cb runs, then the session is gone. Required for every
- * session, also after the connection was lost. UV_EALREADY the second time. */
+ * UVSMTP_OUTCOME_UNKNOWN), then cb runs, then the session is gone. Required for
+ * every session, also after the connection was lost. UV_EALREADY the second
+ * time. */
 UVSMTP_EXTERN int uvsmtp_session_close(uvsmtp_session_t* session,
                                        uvsmtp_close_cb cb, void* data);
 
@@ -177,7 +179,7 @@ UVSMTP_EXTERN int uvsmtp_rcpt(uvsmtp_session_t* session, const char* to,
                               const char* const* options, size_t noptions,
                               uvsmtp_cb cb, void* data);
 /* DATA and the text; under LMTP the result lists a verdict per accepted
- * recipient. line_ends: UVSMTP_NORMALISE or UVSMTP_STRICT. */
+ * recipient. line_ends: UVSMTP_LINES_NORMALISE or UVSMTP_LINES_STRICT. */
 UVSMTP_EXTERN int uvsmtp_data(uvsmtp_session_t* session, uvsmtp_source_t* body,
                               unsigned int line_ends, uvsmtp_cb cb, void* data);
 /* One BDAT chunk: the source's octets as they are; its length must be known.

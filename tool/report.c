@@ -27,8 +27,8 @@ static verdict_t make(const char* status, int exit_status) {
 
 /* 69 for what the server will never take, 75 for what it may take later. */
 static verdict_t by_outcome(const char* status, int outcome) {
-  return make(status,
-              outcome == UVSMTP_REJECTED ? EXIT_UNAVAILABLE : EXIT_TRY_LATER);
+  return make(status, outcome == UVSMTP_OUTCOME_REJECTED ? EXIT_UNAVAILABLE
+                                                         : EXIT_TRY_LATER);
 }
 
 static int has_outcome(const uvsmtp_result_t* r, int outcome) {
@@ -40,14 +40,16 @@ static int has_outcome(const uvsmtp_result_t* r, int outcome) {
 }
 
 static verdict_t refused_recipients(const uvsmtp_result_t* r) {
-  return make("recipients-refused",
-              has_outcome(r, UVSMTP_REJECTED) ? EXIT_NO_USER : EXIT_TRY_LATER);
+  return make("recipients-refused", has_outcome(r, UVSMTP_OUTCOME_REJECTED)
+                                        ? EXIT_NO_USER
+                                        : EXIT_TRY_LATER);
 }
 
 static verdict_t success(const uvsmtp_result_t* r) {
   size_t i;
   for (i = 0; i < uvsmtp_result_rcpt_count(r); i++)
-    if (uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)) != UVSMTP_ACCEPTED)
+    if (uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)) !=
+        UVSMTP_OUTCOME_ACCEPTED)
       return make("partial", EXIT_NO_USER);
   return make("ok", EXIT_SENT);
 }
@@ -63,7 +65,8 @@ static verdict_t unconnected(const uvsmtp_result_t* r) {
 
 verdict_t verdict_of(const uvsmtp_result_t* r) {
   int outcome = uvsmtp_result_outcome(r);
-  if (outcome == UVSMTP_UNKNOWN) return make("delivery-unknown", EXIT_UNSURE);
+  if (outcome == UVSMTP_OUTCOME_UNKNOWN)
+    return make("delivery-unknown", EXIT_UNSURE);
   switch (uvsmtp_result_status(r)) {
     case 0:
       return success(r);
@@ -156,7 +159,7 @@ static void error_text(const verdict_t* v, const uvsmtp_result_t* r, char* to,
   if (strcmp(v->status, "partial") == 0) {
     for (i = 0; i < n; i++)
       refused += uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)) !=
-                 UVSMTP_ACCEPTED;
+                 UVSMTP_OUTCOME_ACCEPTED;
     snprintf(to, cap, "%zu of %zu recipients were not accepted", refused, n);
   } else if (cause != 0) {
     snprintf(to, cap, "%s: %s", uvsmtp_strerror(uvsmtp_result_status(r)),
@@ -188,7 +191,7 @@ json_t* report_json(const verdict_t* v, const uvsmtp_result_t* connect,
 json_t* report_json_local(const verdict_t* v, const char* error) {
   return json_pack("{s:s, s:s, s:o, s:n, s:n, s:[], s:n, s:i}", "status",
                    v->status, "outcome",
-                   uvsmtp_outcome_name(UVSMTP_NOT_ATTEMPTED), "error",
+                   uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED), "error",
                    text_json(error, strlen(error)), "stage", "reply",
                    "recipients", "tls", "bytes", 0);
 }

@@ -171,9 +171,9 @@ static int open_session(run_t* run) {
   config.target = &target;
   config.timeouts = &timeouts;
   config.local_name = o->helo;
-  if (o->lmtp) config.flags |= UVSMTP_PROTO_LMTP;
-  if (o->no_pipelining) config.flags |= UVSMTP_PROTO_NO_PIPELINING;
-  if (o->no_chunking) config.flags |= UVSMTP_PROTO_NO_CHUNKING;
+  if (o->lmtp) config.flags |= UVSMTP_SESSION_LMTP;
+  if (o->no_pipelining) config.flags |= UVSMTP_SESSION_NO_PIPELINING;
+  if (o->no_chunking) config.flags |= UVSMTP_SESSION_NO_CHUNKING;
   if (o->trace) {
     config.trace = trace_print;
     config.trace_arg = &run->trace;

@@ -241,5 +241,5 @@ int main(int argc, char** argv) {
   err = run(&client, argv[3], argv[4]);
   freeaddrinfo(found);
   if (err != 0) fprintf(stderr, "%s\n", strerror(-err));
-  return err == 0 && client.outcome == UVSMTP_ACCEPTED ? 0 : 1;
+  return err == 0 && client.outcome == UVSMTP_OUTCOME_ACCEPTED ? 0 : 1;
 }

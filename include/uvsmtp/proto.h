@@ -25,16 +25,10 @@ extern "C" {
 
 typedef struct uvsmtp_proto_s uvsmtp_proto_t;
 
-enum uvsmtp_proto_flags {
-  UVSMTP_PROTO_LMTP = 1u << 0, /* RFC 2033: LHLO, a final reply a recipient */
-  UVSMTP_PROTO_NO_PIPELINING = 1u << 1, /* as if the server did not offer it */
-  UVSMTP_PROTO_NO_CHUNKING = 1u << 2
-};
-
 typedef struct uvsmtp_proto_config_s {
   size_t size;
   const uvsmtp_mem_t* mem; /* required; copied */
-  unsigned int flags;      /* uvsmtp_proto_flags */
+  unsigned int flags;      /* uvsmtp_session_flags */
   const char* local_name;  /* argument of EHLO, copied; NULL: to be set before
                               the first EHLO, else "[127.0.0.1]" */
   /* Caps on what the server may say, 0 for the defaults: octets in a line
@@ -128,10 +122,10 @@ UVSMTP_EXTERN int uvsmtp_proto_new(uvsmtp_proto_t** proto,
 UVSMTP_EXTERN void uvsmtp_proto_free(uvsmtp_proto_t* proto);
 
 /* Queues a request; requests finish in the order of their submission. Strings
- * are copied (but see UVSMTP_BORROW_STRINGS), sources borrowed until their
- * release. 0: exactly one event will come from uvsmtp_proto_next. Otherwise
- * nothing was taken: UV_EINVAL (control character, malformed or over-long
- * argument, a verb that COMMAND refuses, no recipient's pointer ...),
+ * are copied (but see UVSMTP_MESSAGE_BORROW_STRINGS), sources borrowed until
+ * their release. 0: exactly one event will come from uvsmtp_proto_next.
+ * Otherwise nothing was taken: UV_EINVAL (control character, malformed or
+ * over-long argument, a verb that COMMAND refuses, no recipient's pointer ...),
  * UV_ENOMEM, UV_EBUSY from within a hook. */
 UVSMTP_EXTERN int uvsmtp_proto_submit(uvsmtp_proto_t* proto,
                                       const uvsmtp_request_t* request);

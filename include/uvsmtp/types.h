@@ -9,6 +9,7 @@
  *    or function, and only ever grow at the end: a library newer than the
  *    caller reads no further than `size`, an older one refuses with UV_EINVAL
  *    a struct whose unknown tail is not all zero;
+ *  - a body source is part of a struct of the caller's and never grows;
  *  - arrays of such structs are arrays of pointers, since an array of structs
  *    would freeze their size.
  * Nothing here is thread-safe: an object belongs to the thread of its loop. */
@@ -67,20 +68,27 @@ enum uvsmtp_state {
 /* "MAIL", "READY" ...; "?" for a number that is no state. Static. */
 UVSMTP_EXTERN const char* uvsmtp_state_name(int state);
 
+/* How a session speaks. */
+enum uvsmtp_session_flags {
+  UVSMTP_SESSION_LMTP = 1u << 0, /* RFC 2033: LHLO, a final reply a recipient */
+  UVSMTP_SESSION_NO_PIPELINING = 1u << 1, /* as if the server had not offered */
+  UVSMTP_SESSION_NO_CHUNKING = 1u << 2    /* it */
+};
+
 /* -------------------------------------------------------------- outcomes */
 
 /* What became of a message, or of one recipient of it. A bulk sender sends
  * again what is DEFERRED or NOT_ATTEMPTED, never ACCEPTED or REJECTED, and
  * decides for itself about UNKNOWN: it may have been delivered (RFC 1047). */
 enum uvsmtp_outcome {
-  UVSMTP_OUTCOME_NONE = 0,  /* the call carried no message */
-  UVSMTP_ACCEPTED = 1,      /* a 2yz final reply was read whole */
-  UVSMTP_DEFERRED = 2,      /* 4yz, 421, or lost before the end of data */
-  UVSMTP_REJECTED = 3,      /* 5yz, or refused locally: sending again
-                               unchanged is pointless */
-  UVSMTP_NOT_ATTEMPTED = 4, /* its transaction had not begun */
-  UVSMTP_UNKNOWN = 5        /* the end of data went out, no whole verdict
-                               came back */
+  UVSMTP_OUTCOME_NONE = 0,     /* the call carried no message */
+  UVSMTP_OUTCOME_ACCEPTED = 1, /* a 2yz final reply was read whole */
+  UVSMTP_OUTCOME_DEFERRED = 2, /* 4yz, 421, or lost before the end of data */
+  UVSMTP_OUTCOME_REJECTED = 3, /* 5yz, or refused locally: sending again
+                                  unchanged is pointless */
+  UVSMTP_OUTCOME_NOT_ATTEMPTED = 4, /* its transaction had not begun */
+  UVSMTP_OUTCOME_UNKNOWN = 5 /* the end of data went out, no whole verdict
+                                came back */
 };
 
 /* "accepted", "deferred", "rejected", "not-attempted", "unknown"; "none". */
@@ -212,7 +220,14 @@ struct uvsmtp_source_s {
   int (*rewind)(uvsmtp_source_t* self);
   /* The library is done with the source. May be NULL. */
   void (*release)(uvsmtp_source_t* self);
+  /* NULL. Sources are embedded in structs of the caller's, so that this struct
+   * can't grow: what comes later comes here. */
+  void* reserved[4];
 };
+#define UVSMTP_SOURCE_INIT                                        \
+  {                                                               \
+    sizeof(uvsmtp_source_t), -1, NULL, NULL, NULL, NULL, { NULL } \
+  }
 
 /* A source over memory of the caller, which is neither copied nor changed and
  * must live until release. Fill with uvsmtp_source_memory. */
@@ -221,6 +236,7 @@ typedef struct uvsmtp_memory_source_s {
   const char* base;       /* private from here */
   size_t len;
   size_t off;
+  void* reserved[2];
 } uvsmtp_memory_source_t;
 
 UVSMTP_EXTERN void uvsmtp_source_memory(uvsmtp_memory_source_t* self,
@@ -239,6 +255,7 @@ typedef struct uvsmtp_callback_source_s {
   size_t cap;
   size_t len;
   size_t off;
+  void* reserved[2];
 } uvsmtp_callback_source_t;
 
 /* length: octets in all, or -1 when unknown. */
@@ -262,19 +279,20 @@ typedef struct uvsmtp_rcpt_s {
 
 /* How line ends of the body are treated. */
 enum uvsmtp_line_ends {
-  UVSMTP_NORMALISE = 0, /* each bare CR or LF becomes CRLF */
-  UVSMTP_STRICT = 1,    /* a bare CR or LF fails the message */
-  UVSMTP_BINARY = 2     /* octets as they are: needs CHUNKING */
+  UVSMTP_LINES_NORMALISE = 0, /* each bare CR or LF becomes CRLF */
+  UVSMTP_LINES_STRICT = 1,    /* a bare CR or LF fails the message */
+  UVSMTP_LINES_BINARY = 2     /* octets as they are: needs CHUNKING */
 };
 
+/* No bit of these is one of a session's. */
 enum uvsmtp_message_flags {
   /* The strings and arrays of the message live until the completion: not
    * copied. */
-  UVSMTP_BORROW_STRINGS = 1u << 0,
+  UVSMTP_MESSAGE_BORROW_STRINGS = 1u << 8,
   /* One command at a time for this message, whatever the server offers. */
-  UVSMTP_NO_PIPELINING = 1u << 1,
+  UVSMTP_MESSAGE_NO_PIPELINING = 1u << 9,
   /* DATA even where CHUNKING is offered. */
-  UVSMTP_NO_CHUNKING = 1u << 2
+  UVSMTP_MESSAGE_NO_CHUNKING = 1u << 10
 };
 
 /* A message and its envelope: what smtplib's sendmail takes. */

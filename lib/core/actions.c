@@ -84,7 +84,7 @@ static void accept_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   p->accepted++;
   if (e->op->plan == PLAN_SEND) {
     e->op->result.rcpts[e->rcpt].flags |= RCPT_ACCEPTED;
-  } else if (p->flags & UVSMTP_PROTO_LMTP) {
+  } else if (p->flags & UVSMTP_SESSION_LMTP) {
     /* DATA's final replies will be these recipients'. */
     const char* address = e->op->arg;
     if (uvsmtp__buf_append(&p->mem, &p->addresses, address, strlen(address) + 1,
@@ -107,8 +107,8 @@ static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   r->status = UVSMTP_ERECIPIENTS;
   r->stage = S_RCPT;
   r->outcome = uvsmtp__classify(S_RCPT, why->reply->code, 0) == I_PERM
-                   ? UVSMTP_REJECTED
-                   : UVSMTP_DEFERRED;
+                   ? UVSMTP_OUTCOME_REJECTED
+                   : UVSMTP_OUTCOME_DEFERRED;
 }
 
 static void open_text(uvsmtp_proto_t* p, uvsmtp__entry_t* e,

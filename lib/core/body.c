@@ -24,7 +24,7 @@ static void set(uvsmtp_slice_t* piece, const void* base, size_t len) {
 
 void uvsmtp__body_init(uvsmtp__body_t* b, unsigned int line_ends, int stuff) {
   b->line_ends = (unsigned char)line_ends;
-  b->stuff = stuff && line_ends != UVSMTP_BINARY;
+  b->stuff = stuff && line_ends != UVSMTP_LINES_BINARY;
   b->bol = 1;
   b->cr = 0;
 }
@@ -73,7 +73,7 @@ static int odd_end(uvsmtp__body_t* b, const char* in, size_t len, size_t* used,
                    uvsmtp_slice_t* piece) {
   int open = *in == '\r' && len == 1;
 
-  if (b->line_ends == UVSMTP_STRICT) {
+  if (b->line_ends == UVSMTP_LINES_STRICT) {
     if (!open) return -EINVAL;
     set(piece, in, 1);
   } else {
@@ -81,7 +81,7 @@ static int odd_end(uvsmtp__body_t* b, const char* in, size_t len, size_t* used,
   }
   *used = 1;
   b->cr = (unsigned char)open;
-  b->bol = b->line_ends != UVSMTP_STRICT;
+  b->bol = b->line_ends != UVSMTP_LINES_STRICT;
   return 0;
 }
 
@@ -92,17 +92,17 @@ int uvsmtp__body_next(uvsmtp__body_t* b, const char* in, size_t len,
 
   *used = len;
   set(piece, in, len);
-  if (len == 0 || b->line_ends == UVSMTP_BINARY) return 0;
+  if (len == 0 || b->line_ends == UVSMTP_LINES_BINARY) return 0;
 
   if (b->cr) {
     b->cr = 0;
-    if (*in == '\n' && b->line_ends == UVSMTP_STRICT) {
+    if (*in == '\n' && b->line_ends == UVSMTP_LINES_STRICT) {
       *used = 1;
       set(piece, in, 1);
       b->bol = 1;
       return 0;
     }
-    if (b->line_ends == UVSMTP_STRICT) return -EINVAL;
+    if (b->line_ends == UVSMTP_LINES_STRICT) return -EINVAL;
     /* The CRLF for this LF is already out. */
     if (*in == '\n') start++;
   }
@@ -125,8 +125,8 @@ int uvsmtp__body_end(uvsmtp__body_t* b, uvsmtp_slice_t* piece) {
   static const char last[] = "\r\n.\r\n";
 
   set(piece, last, 0);
-  if (b->line_ends == UVSMTP_BINARY) return 0;
-  if (b->line_ends == UVSMTP_STRICT && !b->bol) return -EINVAL;
+  if (b->line_ends == UVSMTP_LINES_BINARY) return 0;
+  if (b->line_ends == UVSMTP_LINES_STRICT && !b->bol) return -EINVAL;
   /* From the CRLF, or from the dot on; with or without the dot's line. */
   if (b->bol)
     set(piece, last + 2, b->stuff ? 3 : 0);

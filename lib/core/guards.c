@@ -28,7 +28,7 @@ static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 }
 
 static int refuse(uvsmtp__op_t* op, int error, int cause, int stage) {
-  op->verdict = UVSMTP_REJECTED;
+  op->verdict = UVSMTP_OUTCOME_REJECTED;
   uvsmtp__op_fail(op, error, cause, stage);
   return GUARD_SKIP;
 }
@@ -82,7 +82,7 @@ static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   int rc = uvsmtp__text_prepare(p, op);
   if (rc >= 0) return rc;
   /* Nothing of this chunk is announced: the session is in order. */
-  op->verdict = UVSMTP_DEFERRED;
+  op->verdict = UVSMTP_OUTCOME_DEFERRED;
   uvsmtp__op_fail(op, rc == -ENOMEM ? -ENOMEM : UVSMTP_ESOURCE, rc,
                   S_CHUNK_TEXT);
   if (op->begun) p->reset_owed = 1;
@@ -100,7 +100,7 @@ static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 
 static int last_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || !op->last) return GUARD_SKIP;
-  if ((p->flags & UVSMTP_PROTO_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
+  if ((p->flags & UVSMTP_SESSION_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
   return prepare(p, op);
 }
 

@@ -27,6 +27,11 @@ static inline void uvsmtp__free(const uvsmtp__mem_t* mem, void* ptr,
   if (ptr != NULL) mem->alloc(mem->data, ptr, size, 0);
 }
 
+/* Octets of a struct up to and including a member: what the first version of a
+ * public struct had, and so the least that a caller may pass for ever. */
+#define UVSMTP__UP_TO(type, member) \
+  (offsetof(type, member) + sizeof(((type*)0)->member))
+
 /* Copies a caller's struct of `size` octets (its leading member) into one of
  * ours: what the caller did not know of becomes zero; -EINVAL when size is
  * smaller than `min`, or when the caller set something that we do not know. */

@@ -11,6 +11,11 @@
 /* Room that MAIL's own parameters may need beside the caller's. */
 #define OWN_PARAMS 80u
 
+/* The structs as version 0.1 had them. */
+#define RCPT_MIN UVSMTP__UP_TO(uvsmtp_rcpt_t, noptions)
+#define MESSAGE_MIN UVSMTP__UP_TO(uvsmtp_message_t, line_ends)
+#define REQUEST_MIN UVSMTP__UP_TO(uvsmtp_request_t, data)
+
 /* ------------------------------------------------------------- copying */
 
 /* Lays things out in a block, or, while base is NULL, only measures. */
@@ -74,7 +79,10 @@ static int check_path(const char* address, int sender,
 }
 
 static int check_source(const uvsmtp_source_t* source) {
-  if (source == NULL || source->size < sizeof(uvsmtp_source_t)) return -EINVAL;
+  size_t i;
+  if (source == NULL || source->size != sizeof(uvsmtp_source_t)) return -EINVAL;
+  for (i = 0; i < sizeof(source->reserved) / sizeof(source->reserved[0]); i++)
+    if (source->reserved[i] != NULL) return -EINVAL;
   if (source->peek == NULL || source->consumed == NULL) return -EINVAL;
   return source->length < -1 ? -EINVAL : 0;
 }
@@ -83,9 +91,10 @@ static int check_message(const uvsmtp_message_t* m, unsigned* flags) {
   size_t i;
   if (m->nrcpts == 0 || m->rcpts == NULL || m->nrcpts > UINT32_MAX)
     return -EINVAL;
-  if (m->line_ends > UVSMTP_BINARY) return -EINVAL;
-  if (m->flags & ~(unsigned int)(UVSMTP_BORROW_STRINGS | UVSMTP_NO_PIPELINING |
-                                 UVSMTP_NO_CHUNKING))
+  if (m->line_ends > UVSMTP_LINES_BINARY) return -EINVAL;
+  if (m->flags & ~(unsigned int)(UVSMTP_MESSAGE_BORROW_STRINGS |
+                                 UVSMTP_MESSAGE_NO_PIPELINING |
+                                 UVSMTP_MESSAGE_NO_CHUNKING))
     return -EINVAL;
   if (check_source(m->body) != 0) return -EINVAL;
   if (check_path(m->from, 1, m->mail_options, m->nmail_options, NULL, 0,
@@ -95,7 +104,7 @@ static int check_message(const uvsmtp_message_t* m, unsigned* flags) {
     uvsmtp_rcpt_t r;
     unsigned int f = 0;
     if (m->rcpts[i] == NULL ||
-        uvsmtp__take(&r, sizeof(r), m->rcpts[i], sizeof(r)) != 0)
+        uvsmtp__take(&r, sizeof(r), m->rcpts[i], RCPT_MIN) != 0)
       return -EINVAL;
     if (check_path(r.address, 0, r.options, r.noptions, m->rcpt_options,
                    m->nrcpt_options, &f) != 0)
@@ -125,7 +134,7 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
       return check_path(r->text, r->op == UVSMTP_OP_MAIL, r->options,
                         r->noptions, NULL, 0, &flags);
     case UVSMTP_OP_DATA:
-      if (r->line_ends > UVSMTP_STRICT) return -EINVAL;
+      if (r->line_ends > UVSMTP_LINES_STRICT) return -EINVAL;
       return check_source(r->body);
     case UVSMTP_OP_BDAT:
       if (check_source(r->body) != 0) return -EINVAL;
@@ -148,7 +157,7 @@ static void lay_rcpts(slab_t* s, uvsmtp__op_t* op, const uvsmtp_message_t* m,
     uvsmtp_rcpt_t r;
     const char* address;
     const char* const* options;
-    (void)uvsmtp__take(&r, sizeof(r), m->rcpts[i], sizeof(r));
+    (void)uvsmtp__take(&r, sizeof(r), m->rcpts[i], RCPT_MIN);
     options = put_strings(s, r.options, r.noptions, borrow);
     address = put_string(s, r.address, borrow);
     if (op == NULL) continue;
@@ -167,7 +176,7 @@ static void lay_rcpts(slab_t* s, uvsmtp__op_t* op, const uvsmtp_message_t* m,
 /* Lays the whole request out; op NULL while measuring. */
 static void lay(slab_t* s, uvsmtp__op_t* op, const uvsmtp_request_t* r,
                 const uvsmtp_message_t* m) {
-  int borrow = m != NULL && (m->flags & UVSMTP_BORROW_STRINGS);
+  int borrow = m != NULL && (m->flags & UVSMTP_MESSAGE_BORROW_STRINGS);
   const char* const* options;
   const char* const* rcpt_options = NULL;
   const char* arg;
@@ -198,7 +207,7 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
   op->carries = r->op == UVSMTP_OP_SEND || r->op == UVSMTP_OP_DATA ||
                 r->op == UVSMTP_OP_BDAT;
   op->text.source = m == NULL ? r->body : m->body;
-  op->line_ends = (uint8_t)(r->op == UVSMTP_OP_BDAT ? UVSMTP_BINARY
+  op->line_ends = (uint8_t)(r->op == UVSMTP_OP_BDAT ? UVSMTP_LINES_BINARY
                             : m == NULL             ? r->line_ends
                                                     : m->line_ends);
   if (m != NULL) op->flags = m->flags;
@@ -224,11 +233,11 @@ int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
   unsigned int paths = 0;
   uvsmtp__op_t* op;
   int rc;
-  if (request == NULL || uvsmtp__take(&r, sizeof(r), request, sizeof(r)) != 0)
+  if (request == NULL || uvsmtp__take(&r, sizeof(r), request, REQUEST_MIN) != 0)
     return -EINVAL;
   if (r.op == UVSMTP_OP_SEND) {
     if (r.message == NULL ||
-        uvsmtp__take(&message, sizeof(message), r.message, sizeof(message)))
+        uvsmtp__take(&message, sizeof(message), r.message, MESSAGE_MIN))
       return -EINVAL;
     m = &message;
     rc = check_message(m, &paths);
@@ -276,10 +285,11 @@ static void settle_rcpt(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r) {
   if (r->outcome != UVSMTP_OUTCOME_NONE) return;
   r->outcome = op->verdict;
   /* After a 421 to one RCPT the server did not execute the next ones. */
-  if (op->cut && !(r->flags & RCPT_REPLIED) && r->outcome != UVSMTP_UNKNOWN)
-    r->outcome = UVSMTP_NOT_ATTEMPTED;
+  if (op->cut && !(r->flags & RCPT_REPLIED) &&
+      r->outcome != UVSMTP_OUTCOME_UNKNOWN)
+    r->outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   r->stage = op->result.stage;
-  if (r->outcome != UVSMTP_ACCEPTED) r->status = op->result.status;
+  if (r->outcome != UVSMTP_OUTCOME_ACCEPTED) r->status = op->result.status;
 }
 
 void uvsmtp__op_settle(uvsmtp__op_t* op) {
@@ -287,7 +297,7 @@ void uvsmtp__op_settle(uvsmtp__op_t* op) {
   size_t i;
   if (!op->carries) return;
   if (op->verdict == UVSMTP_OUTCOME_NONE && op->failed)
-    op->verdict = UVSMTP_NOT_ATTEMPTED;
+    op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   res->outcome = op->verdict;
   if (res->nrcpts == 0) return;
   res->outcome = UVSMTP_OUTCOME_NONE;
@@ -296,12 +306,13 @@ void uvsmtp__op_settle(uvsmtp__op_t* op) {
     if (weigh(res->rcpts[i].outcome) > weigh(res->outcome))
       res->outcome = res->rcpts[i].outcome;
   }
-  if (res->outcome == UVSMTP_UNKNOWN && res->status != UVSMTP_EUNKNOWN) {
+  if (res->outcome == UVSMTP_OUTCOME_UNKNOWN &&
+      res->status != UVSMTP_EUNKNOWN) {
     /* What came first is the reason now: the loss is what the caller must
      * decide about. */
     if (res->status != UVSMTP_EDISCONNECTED) res->cause = res->status;
     res->status = UVSMTP_EUNKNOWN;
-  } else if (res->outcome == UVSMTP_ACCEPTED) {
+  } else if (res->outcome == UVSMTP_OUTCOME_ACCEPTED) {
     res->status = 0;
     res->cause = 0;
   }

@@ -12,14 +12,14 @@ int uvsmtp__at_end(const uvsmtp__op_t* op) {
 
 static int pipelines(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   return (p->caps.bits & UVSMTP__CAP_PIPELINING) &&
-         !(p->flags & UVSMTP_PROTO_NO_PIPELINING) &&
-         (op == NULL || !(op->flags & UVSMTP_NO_PIPELINING));
+         !(p->flags & UVSMTP_SESSION_NO_PIPELINING) &&
+         (op == NULL || !(op->flags & UVSMTP_MESSAGE_NO_PIPELINING));
 }
 
 int uvsmtp__uses_chunking(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   return (p->caps.bits & UVSMTP__CAP_CHUNKING) &&
-         !(p->flags & UVSMTP_PROTO_NO_CHUNKING) &&
-         !(op->flags & UVSMTP_NO_CHUNKING);
+         !(p->flags & UVSMTP_SESSION_NO_CHUNKING) &&
+         !(op->flags & UVSMTP_MESSAGE_NO_CHUNKING);
 }
 
 /* May a command in this state go out behind what is in flight? RFC 2920 3.1;
@@ -88,7 +88,7 @@ int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
     return UVSMTP_ENOTSUPPORTED;
   rc = size_param(p, op, buf, &at, cap, cause);
   if (rc != 0) return rc;
-  if (op->plan == PLAN_SEND && op->line_ends == UVSMTP_BINARY) {
+  if (op->plan == PLAN_SEND && op->line_ends == UVSMTP_LINES_BINARY) {
     /* RFC 3030 3: only by BDAT. */
     if (!(p->caps.bits & UVSMTP__CAP_BINARYMIME) ||
         !uvsmtp__uses_chunking(p, op))
@@ -123,7 +123,7 @@ static int build(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   switch (state) {
     case S_EHLO:
       return uvsmtp__put_hello(
-          &p->mem, b, p->flags & UVSMTP_PROTO_LMTP ? "LHLO" : "EHLO", name);
+          &p->mem, b, p->flags & UVSMTP_SESSION_LMTP ? "LHLO" : "EHLO", name);
     case S_HELO:
       return uvsmtp__put_hello(&p->mem, b, "HELO", name);
     case S_MAIL:
@@ -263,6 +263,7 @@ static void finish(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 /* Requests finish in order: one that failed early waits for those before it. */
 static void reap(uvsmtp_proto_t* p) {
   uvsmtp__link_t* first;
+  if (p->submitting) return;
   while ((first = uvsmtp__queue_first(&p->ops)) != NULL) {
     uvsmtp__op_t* op = UVSMTP__CONTAINER(first, uvsmtp__op_t, link);
     if (!op->ended || op->inflight > 0 || p->texting == op) break;

@@ -38,7 +38,7 @@ static void init(uvsmtp_proto_t* p, const uvsmtp_proto_config_t* c) {
   p->ahead = S_CONNECT;
   p->down_status = UVSMTP_EDISCONNECTED;
   p->down_cause = -ENOTCONN;
-  p->down_outcome = UVSMTP_NOT_ATTEMPTED;
+  p->down_outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
 }
 
 int uvsmtp_proto_new(uvsmtp_proto_t** proto,
@@ -48,13 +48,17 @@ int uvsmtp_proto_new(uvsmtp_proto_t** proto,
   uvsmtp__mem_t mem;
   uvsmtp_proto_t* p;
   if (proto == NULL || config == NULL ||
-      uvsmtp__take(&c, sizeof(c), config, sizeof(c)) != 0)
+      uvsmtp__take(&c, sizeof(c), config,
+                   UVSMTP__UP_TO(uvsmtp_proto_config_t, trace_arg)) != 0)
     return -EINVAL;
-  if (c.mem == NULL || uvsmtp__take(&m, sizeof(m), c.mem, sizeof(m)) != 0 ||
+  if (c.mem == NULL ||
+      uvsmtp__take(&m, sizeof(m), c.mem, UVSMTP__UP_TO(uvsmtp_mem_t, data)) !=
+          0 ||
       m.alloc == NULL)
     return -EINVAL;
-  if (c.flags & ~(unsigned int)(UVSMTP_PROTO_LMTP | UVSMTP_PROTO_NO_PIPELINING |
-                                UVSMTP_PROTO_NO_CHUNKING))
+  if (c.flags &
+      ~(unsigned int)(UVSMTP_SESSION_LMTP | UVSMTP_SESSION_NO_PIPELINING |
+                      UVSMTP_SESSION_NO_CHUNKING))
     return -EINVAL;
   if (c.local_name != NULL && uvsmtp__check_name(c.local_name) != 0)
     return -EINVAL;
@@ -126,21 +130,24 @@ int uvsmtp_proto_submit(uvsmtp_proto_t* p, const uvsmtp_request_t* request) {
   int rc;
   if (p->busy) return -EBUSY;
   p->busy = 1;
-  rc = uvsmtp__op_new(&p->mem, request, p->flags & UVSMTP_PROTO_LMTP, &op);
+  rc = uvsmtp__op_new(&p->mem, request, p->flags & UVSMTP_SESSION_LMTP, &op);
   if (rc == 0) {
     uvsmtp__queue_insert_tail(&p->ops, &op->link);
     p->pending++;
+    /* What fails at once does so later: the source is not released before the
+     * caller knows that it was taken. */
+    p->submitting = 1;
     uvsmtp__run(p);
+    p->submitting = 0;
   }
   p->busy = 0;
   return rc;
 }
 
 int uvsmtp_proto_next(uvsmtp_proto_t* p, uvsmtp_event_t* event) {
-  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
   uvsmtp__link_t* link;
   uvsmtp__op_t* op;
-  if (p->busy || event->size < sizeof(e)) return 0;
+  if (p->busy || event->size < UVSMTP__UP_TO(uvsmtp_event_t, data)) return 0;
   p->busy = 1;
   if (p->delivered != NULL) uvsmtp__op_free(&p->mem, p->delivered);
   p->delivered = NULL;

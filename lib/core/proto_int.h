@@ -100,7 +100,8 @@ struct uvsmtp_proto_s {
   uint8_t oom;  /* noted in an action; step(OOM) follows */
   uint8_t busy; /* within a call: hooks may not call back */
   uint8_t running;
-  uint8_t resumed; /* a source's octets may be there again */
+  uint8_t submitting; /* nothing finishes now */
+  uint8_t resumed;    /* a source's octets may be there again */
 };
 
 /* ---- step.c ---- */

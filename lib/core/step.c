@@ -89,7 +89,7 @@ static void apply_outcome(uvsmtp__op_t* op, int state, int input, int outcome) {
     /* A refusal read whole stands whatever comes after; of several losses the
      * one that leaves a doubt counts. */
     if (op->verdict == UVSMTP_OUTCOME_NONE ||
-        (op->verdict_lost && outcome == UVSMTP_UNKNOWN)) {
+        (op->verdict_lost && outcome == UVSMTP_OUTCOME_UNKNOWN)) {
       op->verdict = (uint8_t)outcome;
       op->verdict_lost = 1;
     }
@@ -143,7 +143,7 @@ static void remember_loss(uvsmtp_proto_t* p, int state, int input,
   if (input == I_CANCEL) {
     p->down_status = -ECANCELED;
     p->down_cause = 0;
-    p->down_outcome = UVSMTP_NOT_ATTEMPTED;
+    p->down_outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   } else if (state == S_OPENING || state == S_GREETING) {
     p->down_status = row->error;
     p->down_cause = why->cause == row->error ? 0 : why->cause;
@@ -151,7 +151,7 @@ static void remember_loss(uvsmtp_proto_t* p, int state, int input,
   } else {
     p->down_status = UVSMTP_EDISCONNECTED;
     p->down_cause = why->cause;
-    p->down_outcome = UVSMTP_NOT_ATTEMPTED;
+    p->down_outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   }
 }
 
@@ -168,8 +168,9 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
   /* A request that waits for its own source has nothing in flight. */
   if (op != NULL && op->started && !uvsmtp__at_end(op)) {
     int error = uvsmtp__rows[S_TEXT][input].error;
-    apply_outcome(op, S_TEXT, I_EOF,
-                  op->begun ? UVSMTP_DEFERRED : UVSMTP_NOT_ATTEMPTED);
+    apply_outcome(
+        op, S_TEXT, I_EOF,
+        op->begun ? UVSMTP_OUTCOME_DEFERRED : UVSMTP_OUTCOME_NOT_ATTEMPTED);
     uvsmtp__op_fail(op, error, rest.cause == error ? 0 : rest.cause, p->rest);
   }
   p->rest = S_CLOSED;
@@ -188,17 +189,27 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
 
 /* Octets of text that never left do not count as given to the transport. */
 static void discount_unsent(uvsmtp_proto_t* p) {
-  uint64_t unsent = uvsmtp__out_pending(&p->out);
-  uvsmtp__op_t* op = p->texting;
-  if (op == NULL && p->fifo_count > 0) {
-    const uvsmtp__entry_t* e = uvsmtp__fifo_at(p, p->fifo_count - 1);
-    op = e->op;
-    /* The dot's line, which is not text, is behind it. */
-    if (e->state == S_TEXT || e->state == S_DOT)
-      unsent -= unsent < 3 ? unsent : 3;
+  uint32_t i;
+  for (i = 0; i < p->fifo_count; i++) {
+    uvsmtp__entry_t* e = uvsmtp__fifo_at(p, i);
+    uint64_t from = p->out.sent;
+    uint64_t to = p->out.queued;
+    switch (e->state) {
+      case S_TEXT:
+      case S_DOT:
+        /* The dot's line, which is not text, is behind it. */
+        if (p->texting != e->op) to = e->whole_at - 3;
+        break;
+      case S_CHUNK_TEXT:
+      case S_LAST_TEXT:
+        if (from < e->whole_at) from = e->whole_at;
+        if (to > e->mark) to = e->mark;
+        break;
+      default:
+        continue;
+    }
+    if (to > from) e->op->text.queued -= to - from;
   }
-  if (op == NULL) return;
-  op->text.queued -= unsent < op->text.queued ? unsent : op->text.queued;
 }
 
 void uvsmtp__step(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
@@ -229,7 +240,7 @@ void uvsmtp__on_input(uvsmtp_proto_t* p, int input, int cause) {
 
 static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e) {
   unsigned int f = 0;
-  if (p->flags & UVSMTP_PROTO_LMTP) f |= FACT_LMTP;
+  if (p->flags & UVSMTP_SESSION_LMTP) f |= FACT_LMTP;
   if (p->mail_refused) f |= FACT_MAIL_REFUSED;
   if (p->accepted == 0) f |= FACT_NO_RCPT;
   if (e != NULL && e->whole_at > p->heard_at) f |= FACT_EARLY;
@@ -249,11 +260,12 @@ static void final_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
   r->flags |= RCPT_FINAL;
   r->stage = (uint8_t)state;
   if (input == I_OK) {
-    r->outcome = UVSMTP_ACCEPTED;
+    r->outcome = UVSMTP_OUTCOME_ACCEPTED;
     return;
   }
   r->status = UVSMTP_EDATA;
-  r->outcome = input == I_PERM ? UVSMTP_REJECTED : UVSMTP_DEFERRED;
+  r->outcome =
+      input == I_PERM ? UVSMTP_OUTCOME_REJECTED : UVSMTP_OUTCOME_DEFERRED;
 }
 
 /* RFC 2033 4.2: as many final replies as accepted recipients, in order. They
@@ -290,7 +302,7 @@ void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply) {
   if (input == I_BAD) why.cause = UVSMTP_EPROTOCOL;
   if (e != NULL && (state == S_DOT || state == S_BDAT_LAST) &&
       uvsmtp__states[state].replies == REPLIES_PER_RCPT &&
-      (p->flags & UVSMTP_PROTO_LMTP) && p->accepted > 0) {
+      (p->flags & UVSMTP_SESSION_LMTP) && p->accepted > 0) {
     several_replies(p, e, input, &why);
     return;
   }

@@ -39,11 +39,11 @@ enum {
 
 enum {
   O_NONE = UVSMTP_OUTCOME_NONE,
-  O_ACCEPTED = UVSMTP_ACCEPTED,
-  O_DEFERRED = UVSMTP_DEFERRED,
-  O_REJECTED = UVSMTP_REJECTED,
-  O_NOT_ATTEMPTED = UVSMTP_NOT_ATTEMPTED,
-  O_UNKNOWN = UVSMTP_UNKNOWN
+  O_ACCEPTED = UVSMTP_OUTCOME_ACCEPTED,
+  O_DEFERRED = UVSMTP_OUTCOME_DEFERRED,
+  O_REJECTED = UVSMTP_OUTCOME_REJECTED,
+  O_NOT_ATTEMPTED = UVSMTP_OUTCOME_NOT_ATTEMPTED,
+  O_UNKNOWN = UVSMTP_OUTCOME_UNKNOWN
 };
 
 #define DONE FX_DONE
@@ -219,6 +219,6 @@ const char* uvsmtp_state_name(int state) {
 const char* uvsmtp_outcome_name(int outcome) {
   static const char* const names[] = {"none",     "accepted",      "deferred",
                                       "rejected", "not-attempted", "unknown"};
-  if (outcome < 0 || outcome > UVSMTP_UNKNOWN) return "?";
+  if (outcome < 0 || outcome > UVSMTP_OUTCOME_UNKNOWN) return "?";
   return names[outcome];
 }

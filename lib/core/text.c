@@ -92,7 +92,7 @@ int uvsmtp__text_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, uint64_t* size) {
       if (text_peek(p, op) == TEXT_HAVE && whole_in_hand(t)) {
         m = *t;
         uvsmtp__body_init(&m.body, op->line_ends, 0);
-        if (measure(&m, t->len, op->line_ends != UVSMTP_BINARY) == 0) {
+        if (measure(&m, t->len, op->line_ends != UVSMTP_LINES_BINARY) == 0) {
           t->size_known = 3;
           t->size = m.ahead;
           t->size_clean = m.clean;
@@ -128,10 +128,10 @@ static int measured_chunk(uvsmtp__op_t* op) {
   if (t->size_known == 3 && last && t->off == 0 && t->taken == 0) {
     t->ahead = t->size;
     t->clean = t->size_clean;
-    t->ends = op->line_ends != UVSMTP_BINARY;
+    t->ends = op->line_ends != UVSMTP_LINES_BINARY;
     return chunk_ready(t, 0, 1);
   }
-  rc = measure(t, n, last && op->line_ends != UVSMTP_BINARY);
+  rc = measure(t, n, last && op->line_ends != UVSMTP_LINES_BINARY);
   if (rc != 0) return rc;
   return chunk_ready(t, 0, last);
 }
@@ -225,7 +225,7 @@ static int expect_rcpts(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   char* text;
   uvsmtp_rcpt_result_t* rows;
   if (op->plan == PLAN_SEND || p->naddresses == 0) return 0;
-  if (!(p->flags & UVSMTP_PROTO_LMTP)) return 0;
+  if (!(p->flags & UVSMTP_SESSION_LMTP)) return 0;
   rows = uvsmtp__alloc(&p->mem, octets + p->addresses.len);
   if (rows == NULL) return -ENOMEM;
   memset(rows, 0, octets);

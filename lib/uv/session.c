@@ -111,7 +111,7 @@ int uvsmtp_session_new(uvsmtp_session_t** out, uvsmtp_env_t* env,
   s->slot = UVSMTP__NOWHERE;
   s->due = UVSMTP__NEVER;
   s->phase = UVSMTP_PHASE_END;
-  s->lmtp = (cfg.flags & UVSMTP_PROTO_LMTP) != 0;
+  s->lmtp = (cfg.flags & UVSMTP_SESSION_LMTP) != 0;
   s->named = cfg.local_name != NULL;
   s->trace = cfg.trace;
   s->trace_arg = cfg.trace_arg;

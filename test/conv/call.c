@@ -95,9 +95,11 @@ static void read_flags(const reading_t* r, const char* value) {
     size_t n = strcspn(value, ",");
     unsigned int flag = 0;
 
-    if (strncmp(value, "borrow", n) == 0) flag = UVSMTP_BORROW_STRINGS;
-    if (strncmp(value, "no-pipelining", n) == 0) flag = UVSMTP_NO_PIPELINING;
-    if (strncmp(value, "no-chunking", n) == 0) flag = UVSMTP_NO_CHUNKING;
+    if (strncmp(value, "borrow", n) == 0) flag = UVSMTP_MESSAGE_BORROW_STRINGS;
+    if (strncmp(value, "no-pipelining", n) == 0)
+      flag = UVSMTP_MESSAGE_NO_PIPELINING;
+    if (strncmp(value, "no-chunking", n) == 0)
+      flag = UVSMTP_MESSAGE_NO_CHUNKING;
     if (flag == 0) script_error(r->file, r->line, "flag %s", value);
     r->call->flags |= flag;
     value += n;
@@ -106,11 +108,11 @@ static void read_flags(const reading_t* r, const char* value) {
 }
 
 static unsigned int read_line_ends(const reading_t* r, const char* value) {
-  if (strcmp(value, "strict") == 0) return UVSMTP_STRICT;
-  if (strcmp(value, "binary") == 0) return UVSMTP_BINARY;
+  if (strcmp(value, "strict") == 0) return UVSMTP_LINES_STRICT;
+  if (strcmp(value, "binary") == 0) return UVSMTP_LINES_BINARY;
   if (strcmp(value, "normalise") != 0)
     script_error(r->file, r->line, "line ends %s", value);
-  return UVSMTP_NORMALISE;
+  return UVSMTP_LINES_NORMALISE;
 }
 
 static int read_body(const reading_t* r, const bytes_t* word) {
@@ -129,6 +131,9 @@ static int read_body(const reading_t* r, const bytes_t* word) {
     read_pieces(call, value);
   } else if (script_value(word, "wait-at", &value)) {
     call->wait_at = strtoul(value, NULL, 10);
+  } else if (script_value(word, "wakes-at", &value)) {
+    call->wait_at = strtoul(value, NULL, 10);
+    call->wakes = 1;
   } else if (script_value(word, "fails-at", &value)) {
     call->fails_at = strtoul(value, NULL, 10);
   } else if (script_value(word, "line-ends", &value)) {

@@ -109,9 +109,10 @@ typedef struct call_s {
   size_t* pieces;   /* sizes of its slices, in turn */
   size_t npieces;
   size_t wait_at;  /* says WAIT there until resumed */
+  int wakes;       /* ... or, while asked, resumes by itself */
   size_t fails_at; /* says EIO there */
   want_t want;
-  size_t text_at;    /* client octets before the text of DATA */
+  size_t text_at;    /* client octets before the text of DATA or BDAT LAST */
   size_t doubt_from; /* client octets after which it may be unknown */
   size_t doubt_at;   /* ... and after which it must */
   size_t final_at;   /* server octets that end with the final reply */

@@ -72,15 +72,16 @@ void snap_free(snap_t* s) {
 
 /* See uvsmtp_result_outcome. */
 static int whole_outcome(const snap_t* s) {
-  static const int order[] = {UVSMTP_UNKNOWN, UVSMTP_ACCEPTED, UVSMTP_DEFERRED,
-                              UVSMTP_NOT_ATTEMPTED};
+  static const int order[] = {UVSMTP_OUTCOME_UNKNOWN, UVSMTP_OUTCOME_ACCEPTED,
+                              UVSMTP_OUTCOME_DEFERRED,
+                              UVSMTP_OUTCOME_NOT_ATTEMPTED};
   size_t o;
   size_t i;
 
   for (o = 0; o < sizeof(order) / sizeof(order[0]); o++)
     for (i = 0; i < s->nrcpts; i++)
       if (s->rcpts[i].outcome == order[o]) return order[o];
-  return UVSMTP_REJECTED;
+  return UVSMTP_OUTCOME_REJECTED;
 }
 
 void judge_shape(play_t* p, size_t i) {
@@ -88,7 +89,7 @@ void judge_shape(play_t* p, size_t i) {
   const snap_t* s = &p->snaps[i];
   size_t j;
 
-  if ((s->status == UVSMTP_EUNKNOWN) != (s->outcome == UVSMTP_UNKNOWN))
+  if ((s->status == UVSMTP_EUNKNOWN) != (s->outcome == UVSMTP_OUTCOME_UNKNOWN))
     play_fail(p, "call %zu: %s, but outcome %s", i, error_name(s->status),
               uvsmtp_outcome_name(s->outcome));
   if (!call->has_body && s->outcome != UVSMTP_OUTCOME_NONE)
@@ -101,13 +102,14 @@ void judge_shape(play_t* p, size_t i) {
   if (call->op != UVSMTP_OP_SEND) return;
   if (s->nrcpts != call->nrcpts)
     play_fail(p, "call %zu: %zu recipients", i, s->nrcpts);
-  if ((s->status == 0) != (s->outcome == UVSMTP_ACCEPTED))
+  if ((s->status == 0) != (s->outcome == UVSMTP_OUTCOME_ACCEPTED))
     play_fail(p, "call %zu: status %s, but outcome %s", i,
               error_name(s->status), uvsmtp_outcome_name(s->outcome));
   for (j = 0; j < s->nrcpts; j++) {
     if (s->rcpts[j].outcome == UVSMTP_OUTCOME_NONE)
       play_fail(p, "recipient %zu.%zu: no outcome", i, j);
-    if ((s->rcpts[j].status == 0) != (s->rcpts[j].outcome == UVSMTP_ACCEPTED))
+    if ((s->rcpts[j].status == 0) !=
+        (s->rcpts[j].outcome == UVSMTP_OUTCOME_ACCEPTED))
       play_fail(p, "recipient %zu.%zu: status %s, but outcome %s", i, j,
                 error_name(s->rcpts[j].status),
                 uvsmtp_outcome_name(s->rcpts[j].outcome));
@@ -147,7 +149,7 @@ static void rcpt_wanted(play_t* p, const call_t* call, const snap_t* s,
   const want_t* want = j < call->nrcpts ? &call->rcpts[j].want : NULL;
   size_t i = (size_t)(call - p->d->calls);
 
-  if (got->outcome == UVSMTP_ACCEPTED && call->final_at == NEVER &&
+  if (got->outcome == UVSMTP_OUTCOME_ACCEPTED && call->final_at == NEVER &&
       (j >= call->nrcpts || call->rcpts[j].final_at == NEVER))
     play_fail(p, "recipient %zu.%zu: accepted, but no final reply is marked", i,
               j);
@@ -188,7 +190,7 @@ void judge_wanted(play_t* p, size_t i) {
   number_is(p, "lines", want->lines, s->lines);
   number_is(p, "octets", want->octets, s->octets);
   if (want->has_text) text_is(p, &want->text, s);
-  if (s->outcome == UVSMTP_ACCEPTED && s->nrcpts == 0 &&
+  if (s->outcome == UVSMTP_OUTCOME_ACCEPTED && s->nrcpts == 0 &&
       call->final_at == NEVER)
     play_fail(p, "accepted, but no final reply is marked");
   for (j = 0; j < s->nrcpts; j++) rcpt_wanted(p, call, s, j);
@@ -231,19 +233,21 @@ static void cut_outcome(play_t* p, const call_t* call, size_t final_at,
   size_t due = p->refs[call - p->d->calls].fed;
   const char* name = uvsmtp_outcome_name(got);
 
-  if (p->mode == MODE_OOM && p->fed >= final_at && got == UVSMTP_UNKNOWN)
+  if (p->mode == MODE_OOM && p->fed >= final_at &&
+      got == UVSMTP_OUTCOME_UNKNOWN)
     return; /* There was no memory to read it. */
   if (p->fed >= final_at) {
     name_is(p, "outcome behind the final reply", uvsmtp_outcome_name(full),
             name);
   } else if (p->said >= call->doubt_at) {
-    if (got == UVSMTP_UNKNOWN) return;
+    if (got == UVSMTP_OUTCOME_UNKNOWN) return;
     /* All was read that the whole play could read. */
-    if (p->fed >= due && got == full && got != UVSMTP_ACCEPTED) return;
-    if (decided_early(stage) && got == full && got != UVSMTP_ACCEPTED) return;
+    if (p->fed >= due && got == full && got != UVSMTP_OUTCOME_ACCEPTED) return;
+    if (decided_early(stage) && got == full && got != UVSMTP_OUTCOME_ACCEPTED)
+      return;
     play_fail(p, "outcome: expected unknown, got %s", name);
-  } else if (got == UVSMTP_ACCEPTED ||
-             (got == UVSMTP_UNKNOWN && p->said < call->doubt_from)) {
+  } else if (got == UVSMTP_OUTCOME_ACCEPTED ||
+             (got == UVSMTP_OUTCOME_UNKNOWN && p->said < call->doubt_from)) {
     play_fail(p, "outcome %s, but the end of the data has not gone out", name);
   }
 }
@@ -285,6 +289,8 @@ static void cut_octets(play_t* p, size_t i) {
   size_t n = 0;
 
   if (call->text_at == NEVER) return;
+  /* More than one chunk. */
+  if (p->refs[i].octets > (long long)(call->doubt_at - call->text_at)) return;
   if (p->said > call->text_at) n = p->said - call->text_at;
   if ((long long)n > p->refs[i].octets) n = (size_t)p->refs[i].octets;
   number_is(p, "octets", (long long)n, p->snaps[i].octets);

@@ -68,7 +68,7 @@ int phase_number(const char* name) { return number_of(phases, name); }
 int outcome_number(const char* name) {
   int i;
 
-  for (i = UVSMTP_OUTCOME_NONE; i <= UVSMTP_UNKNOWN; i++)
+  for (i = UVSMTP_OUTCOME_NONE; i <= UVSMTP_OUTCOME_UNKNOWN; i++)
     if (strcmp(uvsmtp_outcome_name(i), name) == 0) return i;
   return ANY;
 }

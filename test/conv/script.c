@@ -109,6 +109,14 @@ static void add_many(reader_t* r, char* at, const char* mark, bytes_t* out) {
   }
 }
 
+/* Where the text begins that ends at n: behind the last `command`. */
+static size_t text_before(const bytes_t* say, size_t n, const char* command) {
+  size_t len = strlen(command);
+
+  while (n > len && memcmp(say->at + n - len, command, len) != 0) n--;
+  return n;
+}
+
 /* "{doubt 0 2}": the doubt begins with the last two octets so far.
  * "{dot 0}", "{last 0}": the end of a message's data. The doubt begins with
  * the first octet of CRLF.CRLF, or with the last one of the last chunk.
@@ -123,6 +131,7 @@ static void mark_doubt(reader_t* r, const char* mark) {
   if (strncmp(mark, "last ", 5) == 0) {
     call = call_at(r, strtoul(mark + 5, NULL, 10));
     call->doubt_from = call->doubt_at = n;
+    call->text_at = text_before(say, n, " LAST\r\n");
     return;
   }
   if (strncmp(mark, "doubt ", 6) == 0) {
@@ -141,8 +150,7 @@ static void mark_doubt(reader_t* r, const char* mark) {
   call->doubt_from =
       memcmp(say->at + n - 9, "DATA\r\n", 6) == 0 ? n - 2 : n - 4;
   call->doubt_at = far ? n - 2 : call->doubt_from;
-  for (call->text_at = n - 3; call->text_at > 6; call->text_at--)
-    if (memcmp(say->at + call->text_at - 6, "DATA\r\n", 6) == 0) break;
+  call->text_at = text_before(say, n - 3, "DATA\r\n");
 }
 
 /* A line of either side: S: C: S- C- S* C*, with marks. */
@@ -277,11 +285,11 @@ static void read_flags(reader_t* r, char* at) {
 
   while (script_word(&at, &word)) {
     if (strcmp(word.at, "lmtp") == 0)
-      r->d->flags |= UVSMTP_PROTO_LMTP;
+      r->d->flags |= UVSMTP_SESSION_LMTP;
     else if (strcmp(word.at, "no-pipelining") == 0)
-      r->d->flags |= UVSMTP_PROTO_NO_PIPELINING;
+      r->d->flags |= UVSMTP_SESSION_NO_PIPELINING;
     else if (strcmp(word.at, "no-chunking") == 0)
-      r->d->flags |= UVSMTP_PROTO_NO_CHUNKING;
+      r->d->flags |= UVSMTP_SESSION_NO_CHUNKING;
     else
       script_error(r->file, r->line, "flag %s?", word.at);
   }

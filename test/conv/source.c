@@ -43,7 +43,12 @@ static int source_peek(uvsmtp_source_t* self, uvsmtp_slice_t* out) {
   if (s->released) play_fail(s->play, "peek behind release");
   if (s->slice == NULL) {
     if (s->off == s->call->fails_at) return -EIO;
-    if (s->off == s->call->wait_at && !s->resumed) return UVSMTP_SOURCE_WAIT;
+    if (s->off == s->call->wait_at && !s->resumed) {
+      if (!s->call->wakes) return UVSMTP_SOURCE_WAIT;
+      s->resumed = 1;
+      uvsmtp_proto_resume(s->play->proto);
+      return UVSMTP_SOURCE_WAIT;
+    }
     if (s->off == s->call->body.len) return UVSMTP_SOURCE_EOF;
     s->len = piece_size(s);
     s->piece++;

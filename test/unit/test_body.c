@@ -34,12 +34,12 @@ static int naive(unsigned int line_ends, int stuff, const char* in, size_t len,
   size_t i;
 
   for (i = 0; i < len; i++) {
-    if (line_ends == UVSMTP_BINARY) {
+    if (line_ends == UVSMTP_LINES_BINARY) {
       put(out, in + i, 1);
     } else if (in[i] == '\r' || in[i] == '\n') {
       int whole = in[i] == '\r' && i + 1 < len && in[i + 1] == '\n';
 
-      if (!whole && line_ends == UVSMTP_STRICT) return -EINVAL;
+      if (!whole && line_ends == UVSMTP_LINES_STRICT) return -EINVAL;
       put(out, "\r\n", 2);
       i += (size_t)whole;
       bol = 1;
@@ -49,8 +49,8 @@ static int naive(unsigned int line_ends, int stuff, const char* in, size_t len,
       bol = 0;
     }
   }
-  if (line_ends == UVSMTP_BINARY) return 0;
-  if (!bol && line_ends == UVSMTP_STRICT) return -EINVAL;
+  if (line_ends == UVSMTP_LINES_BINARY) return 0;
+  if (!bol && line_ends == UVSMTP_LINES_STRICT) return -EINVAL;
   if (!bol) put(out, "\r\n", 2);
   if (stuff) put(out, ".\r\n", 3);
   return 0;
@@ -153,27 +153,27 @@ static void all_texts(unsigned int line_ends, int stuff) {
 
 static void test_normalise_data(void** state) {
   (void)state;
-  all_texts(UVSMTP_NORMALISE, 1);
+  all_texts(UVSMTP_LINES_NORMALISE, 1);
 }
 
 static void test_normalise_bdat(void** state) {
   (void)state;
-  all_texts(UVSMTP_NORMALISE, 0);
+  all_texts(UVSMTP_LINES_NORMALISE, 0);
 }
 
 static void test_strict_data(void** state) {
   (void)state;
-  all_texts(UVSMTP_STRICT, 1);
+  all_texts(UVSMTP_LINES_STRICT, 1);
 }
 
 static void test_strict_bdat(void** state) {
   (void)state;
-  all_texts(UVSMTP_STRICT, 0);
+  all_texts(UVSMTP_LINES_STRICT, 0);
 }
 
 static void test_binary(void** state) {
   (void)state;
-  all_texts(UVSMTP_BINARY, 0);
+  all_texts(UVSMTP_LINES_BINARY, 0);
 }
 
 enum { LONG_ROOM = 13000 };
@@ -186,7 +186,8 @@ static void compare_long(const char* in, size_t len) {
   unsigned int mode;
 
   for (mode = 0; mode < 4; mode++) {
-    unsigned int line_ends = mode & 1 ? UVSMTP_STRICT : UVSMTP_NORMALISE;
+    unsigned int line_ends =
+        mode & 1 ? UVSMTP_LINES_STRICT : UVSMTP_LINES_NORMALISE;
     int stuff = mode < 2;
     int status;
 
@@ -241,7 +242,7 @@ static void test_by_reference(void** state) {
   (void)state;
   memset(in, 'a', sizeof(in));
   for (i = 76; i < sizeof(in); i += 78) memcpy(in + i, "\r\n", 2);
-  uvsmtp__body_init(&b, UVSMTP_NORMALISE, 1);
+  uvsmtp__body_init(&b, UVSMTP_LINES_NORMALISE, 1);
   assert_int_equal(uvsmtp__body_next(&b, in, sizeof(in), &used, &piece), 0);
   assert_int_equal(used, sizeof(in));
   assert_ptr_equal(piece.base, in);
@@ -250,7 +251,7 @@ static void test_by_reference(void** state) {
   assert_int_equal(piece.len, 3);
   assert_memory_equal(piece.base, ".\r\n", 3);
 
-  uvsmtp__body_init(&b, UVSMTP_NORMALISE, 1);
+  uvsmtp__body_init(&b, UVSMTP_LINES_NORMALISE, 1);
   assert_int_equal(uvsmtp__body_measure(&b, in, sizeof(in), &encoded, &clean),
                    0);
   assert_int_equal(encoded, sizeof(in) + 5);
@@ -258,11 +259,11 @@ static void test_by_reference(void** state) {
 
   /* A dot at the start of a line splits it; without stuffing it does not. */
   in[780] = '.';
-  uvsmtp__body_init(&b, UVSMTP_NORMALISE, 1);
+  uvsmtp__body_init(&b, UVSMTP_LINES_NORMALISE, 1);
   assert_int_equal(uvsmtp__body_next(&b, in, sizeof(in), &used, &piece), 0);
   assert_int_equal(used, 780);
   assert_int_equal(piece.len, 780);
-  uvsmtp__body_init(&b, UVSMTP_STRICT, 0);
+  uvsmtp__body_init(&b, UVSMTP_LINES_STRICT, 0);
   assert_int_equal(uvsmtp__body_next(&b, in, sizeof(in), &used, &piece), 0);
   assert_int_equal(used, sizeof(in));
   assert_ptr_equal(piece.base, in);
@@ -277,21 +278,21 @@ static void test_end(void** state) {
     int status;
     const char* end;
   } cases[] = {
-      {UVSMTP_NORMALISE, 1, "", 0, ".\r\n"},
-      {UVSMTP_NORMALISE, 1, "a", 0, "\r\n.\r\n"},
-      {UVSMTP_NORMALISE, 1, "a\r\n", 0, ".\r\n"},
-      {UVSMTP_NORMALISE, 1, "a\r", 0, ".\r\n"},
-      {UVSMTP_NORMALISE, 0, "", 0, ""},
-      {UVSMTP_NORMALISE, 0, "a", 0, "\r\n"},
-      {UVSMTP_NORMALISE, 0, "a\n", 0, ""},
-      {UVSMTP_STRICT, 1, "", 0, ".\r\n"},
-      {UVSMTP_STRICT, 1, "a\r\n", 0, ".\r\n"},
-      {UVSMTP_STRICT, 1, "a", -EINVAL, ""},
-      {UVSMTP_STRICT, 1, "a\r", -EINVAL, ""},
-      {UVSMTP_STRICT, 1, "\r", -EINVAL, ""},
-      {UVSMTP_STRICT, 0, "", 0, ""},
-      {UVSMTP_BINARY, 0, "a", 0, ""},
-      {UVSMTP_BINARY, 1, ".", 0, ""},
+      {UVSMTP_LINES_NORMALISE, 1, "", 0, ".\r\n"},
+      {UVSMTP_LINES_NORMALISE, 1, "a", 0, "\r\n.\r\n"},
+      {UVSMTP_LINES_NORMALISE, 1, "a\r\n", 0, ".\r\n"},
+      {UVSMTP_LINES_NORMALISE, 1, "a\r", 0, ".\r\n"},
+      {UVSMTP_LINES_NORMALISE, 0, "", 0, ""},
+      {UVSMTP_LINES_NORMALISE, 0, "a", 0, "\r\n"},
+      {UVSMTP_LINES_NORMALISE, 0, "a\n", 0, ""},
+      {UVSMTP_LINES_STRICT, 1, "", 0, ".\r\n"},
+      {UVSMTP_LINES_STRICT, 1, "a\r\n", 0, ".\r\n"},
+      {UVSMTP_LINES_STRICT, 1, "a", -EINVAL, ""},
+      {UVSMTP_LINES_STRICT, 1, "a\r", -EINVAL, ""},
+      {UVSMTP_LINES_STRICT, 1, "\r", -EINVAL, ""},
+      {UVSMTP_LINES_STRICT, 0, "", 0, ""},
+      {UVSMTP_LINES_BINARY, 0, "a", 0, ""},
+      {UVSMTP_LINES_BINARY, 1, ".", 0, ""},
   };
   size_t i;
 

@@ -239,7 +239,7 @@ static void refuses_bad_requests(void** state) {
     assert_int_equal(uvsmtp_proto_pending(h.p), 0);
   }
   host_close(&h);
-  host_open(&h, UVSMTP_PROTO_LMTP);
+  host_open(&h, UVSMTP_SESSION_LMTP);
   assert_int_equal(submit(&h, UVSMTP_OP_HELO, NULL), -EINVAL);
   host_close(&h);
 }
@@ -317,6 +317,28 @@ static void hooks_are_refused(void** state) {
   say(&h, "250 2.6.0 as 17\r\n");
   assert_int_equal(s.released, 1); /* before the event is taken */
   expect(&h, UVSMTP_OP_SEND, 0);
+  host_close(&h);
+  assert_int_equal(s.released, 1);
+}
+
+/* What fails at once does not release the source before the call returns. */
+static void release_comes_later(void** state) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  source_init(&s, &h, "x");
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = &s.source;
+  assert_int_equal(submit_message(&h, &m), 0);
+  assert_int_equal(s.released, 0);
+  expect(&h, UVSMTP_OP_SEND, UVSMTP_EDISCONNECTED);
+  assert_int_equal(s.released, 1);
+  s.source.reserved[3] = &s;
+  assert_int_equal(submit_message(&h, &m), -EINVAL);
   host_close(&h);
   assert_int_equal(s.released, 1);
 }
@@ -438,7 +460,7 @@ static void waiting_source_times_out(void** state) {
   uvsmtp_proto_timeout(h.p);
   assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
   assert_int_equal(uvsmtp_result_status(e.result), -ETIMEDOUT);
-  assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_DEFERRED);
+  assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_OUTCOME_DEFERRED);
   assert_int_equal(s.released, 1);
   host_close(&h);
 }
@@ -458,7 +480,7 @@ static void borrows_strings_when_told(void** state) {
     m.rcpts = one_list;
     m.nrcpts = 1;
     m.body = &body.source;
-    m.flags = borrow ? UVSMTP_BORROW_STRINGS : 0;
+    m.flags = borrow ? UVSMTP_MESSAGE_BORROW_STRINGS : 0;
     assert_int_equal(submit_message(&h, &m), 0);
     assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
     assert_string_equal(uvsmtp_result_sender(e.result), from);
@@ -466,7 +488,8 @@ static void borrows_strings_when_told(void** state) {
     assert_int_equal(uvsmtp_result_rcpt_count(e.result), 1);
     assert_null(uvsmtp_result_rcpt(e.result, 1));
     assert_null(uvsmtp_result_reply(e.result));
-    assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_NOT_ATTEMPTED);
+    assert_int_equal(uvsmtp_result_outcome(e.result),
+                     UVSMTP_OUTCOME_NOT_ATTEMPTED);
     host_close(&h);
   }
 }
@@ -547,7 +570,7 @@ static void names_are_known(void** state) {
   assert_string_equal(uvsmtp_state_name(-1), "?");
   assert_string_equal(uvsmtp_state_name(12), "?");
   assert_string_equal(uvsmtp_state_name(1000), "?");
-  assert_string_equal(uvsmtp_outcome_name(UVSMTP_UNKNOWN), "unknown");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_UNKNOWN), "unknown");
   assert_string_equal(uvsmtp_outcome_name(99), "?");
 }
 
@@ -559,6 +582,7 @@ int main(void) {
       cmocka_unit_test(refuses_bad_messages),
       cmocka_unit_test(without_connection),
       cmocka_unit_test(hooks_are_refused),
+      cmocka_unit_test(release_comes_later),
       cmocka_unit_test(free_releases),
       cmocka_unit_test(waits_have_phases),
       cmocka_unit_test(resume_within_peek_counts),

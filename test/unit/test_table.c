@@ -15,10 +15,13 @@
 
 enum { ALL_FACTS = FACT_LMTP | FACT_MAIL_REFUSED | FACT_NO_RCPT | FACT_EARLY };
 
-static int named(int state) { return uvsmtp__states[state].name != NULL; }
+/* SAME and HOME are no states. */
+static int named(int state) {
+  return state < S_COUNT && uvsmtp__states[state].name != NULL;
+}
 
 static int is_rest(int state) {
-  return uvsmtp__states[state].kind == KIND_REST;
+  return state < S_COUNT && uvsmtp__states[state].kind == KIND_REST;
 }
 
 static const uvsmtp__row_t* row(int state, int input) {
@@ -68,7 +71,7 @@ static void the_impossible_closes(void** context) {
       seen++;
       ASSERT_CELL(r->next == S_CLOSED, s, i);
       ASSERT_CELL(r->error == UVSMTP_EPROTOCOL, s, i);
-      ASSERT_CELL(r->outcome == UVSMTP_UNKNOWN, s, i);
+      ASSERT_CELL(r->outcome == UVSMTP_OUTCOME_UNKNOWN, s, i);
       ASSERT_CELL(r->effects & FX_FAILS, s, i);
       ASSERT_CELL(r->effects & FX_CLOSES, s, i);
     }
@@ -119,7 +122,7 @@ static void rows_agree_with_themselves(void** context) {
       /* The command leaves the FIFO, turns into another, or is judged again
        * after it left (the last refused recipient). */
       ASSERT_CELL(done || closes || !is_rest(r->next) || i == I_NONE_OK, s, i);
-      if (r->outcome == UVSMTP_ACCEPTED) ASSERT_CELL(i == I_OK, s, i);
+      if (r->outcome == UVSMTP_OUTCOME_ACCEPTED) ASSERT_CELL(i == I_OK, s, i);
     }
   }
 }
@@ -205,7 +208,7 @@ static void a_loss_fails_its_command(void** context) {
     for (k = 0; k < LOSSES; k++) {
       const uvsmtp__row_t* r = row(s, losses[k]);
       if (never(s, losses[k])) continue;
-      ASSERT_CELL(r->outcome != UVSMTP_ACCEPTED, s, losses[k]);
+      ASSERT_CELL(r->outcome != UVSMTP_OUTCOME_ACCEPTED, s, losses[k]);
       ASSERT_CELL(((r->effects & FX_FAILS) != 0) == (s != S_QUIT), s,
                   losses[k]);
       ASSERT_CELL((r->outcome == UVSMTP_OUTCOME_NONE) == (s == S_QUIT), s,
@@ -226,11 +229,13 @@ static void doubt_is_where_it_belongs(void** context) {
       int lost = i == I_EOF || i == I_BAD || i == I_TIMEOUT || i == I_CANCEL ||
                  i == I_OOM || i == I_GONE_MID;
       if (!named(s) || never(s, i)) continue;
-      ASSERT_CELL((row(s, i)->outcome == UVSMTP_UNKNOWN) == (verdict && lost),
-                  s, i);
+      ASSERT_CELL(
+          (row(s, i)->outcome == UVSMTP_OUTCOME_UNKNOWN) == (verdict && lost),
+          s, i);
       ASSERT_CELL((row(s, i)->error == UVSMTP_EUNKNOWN) == (verdict && lost), s,
                   i);
-      if (row(s, i)->outcome == UVSMTP_ACCEPTED) ASSERT_CELL(verdict, s, i);
+      if (row(s, i)->outcome == UVSMTP_OUTCOME_ACCEPTED)
+        ASSERT_CELL(verdict, s, i);
     }
   }
 }
@@ -270,7 +275,8 @@ static void errors_appear(void** context) {
 static void outcomes_appear(void** context) {
   int outcome;
   (void)context;
-  for (outcome = UVSMTP_OUTCOME_NONE; outcome <= UVSMTP_UNKNOWN; outcome++) {
+  for (outcome = UVSMTP_OUTCOME_NONE; outcome <= UVSMTP_OUTCOME_UNKNOWN;
+       outcome++) {
     int found = 0;
     int s;
     int i;
@@ -617,14 +623,14 @@ static void public_names_are_those_of_the_data(void** context) {
 static void outcomes_have_names(void** context) {
   (void)context;
   assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_NONE), "none");
-  assert_string_equal(uvsmtp_outcome_name(UVSMTP_ACCEPTED), "accepted");
-  assert_string_equal(uvsmtp_outcome_name(UVSMTP_DEFERRED), "deferred");
-  assert_string_equal(uvsmtp_outcome_name(UVSMTP_REJECTED), "rejected");
-  assert_string_equal(uvsmtp_outcome_name(UVSMTP_NOT_ATTEMPTED),
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_ACCEPTED), "accepted");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_DEFERRED), "deferred");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_REJECTED), "rejected");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED),
                       "not-attempted");
-  assert_string_equal(uvsmtp_outcome_name(UVSMTP_UNKNOWN), "unknown");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_UNKNOWN), "unknown");
   assert_string_equal(uvsmtp_outcome_name(-1), "?");
-  assert_string_equal(uvsmtp_outcome_name(UVSMTP_UNKNOWN + 1), "?");
+  assert_string_equal(uvsmtp_outcome_name(UVSMTP_OUTCOME_UNKNOWN + 1), "?");
 }
 
 int main(void) {

@@ -188,10 +188,10 @@ static void at_most_two_mebibytes(void** state) {
   assert_non_null(text);
   pid = start_sink(&port);
   fill(text, clean);
-  send_it(text, UVSMTP_NO_CHUNKING, port, SIZE);
+  send_it(text, UVSMTP_MESSAGE_NO_CHUNKING, port, SIZE);
   send_it(text, 0, port, SIZE);
   fill(text, dotted);
-  send_it(text, UVSMTP_NO_CHUNKING, port, SIZE + count_dots(text));
+  send_it(text, UVSMTP_MESSAGE_NO_CHUNKING, port, SIZE + count_dots(text));
   send_it(text, 0, port, SIZE);
   assert_int_equal(kill(pid, SIGTERM), 0);
   assert_int_equal(waitpid(pid, NULL, 0), pid);

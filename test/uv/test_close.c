@@ -34,7 +34,7 @@ static const dialogue_t chunked = {
      "S  2.0.0 taken", "C NOOP", "S 250 ok", "C QUIT", NULL}};
 
 static const dialogue_t lmtp = {
-    UVSMTP_PROTO_LMTP,
+    UVSMTP_SESSION_LMTP,
     12,
     {"S 220 hi", "C LHLO", "S 250 peer", "C MAIL", "S 250 ok", "C RCPT",
      "S 250 ok", "C DATA", "S 354 go", "T", "R 250 2.0.0 ta", "S ken", "C NOOP",
@@ -90,16 +90,16 @@ static void end_after(const dialogue_t* d, int steps, int how, int flags) {
   assert_int_equal(1, letter.released);
   if (steps >= d->accepted) {
     assert_int_equal(0, calls[SEND].status);
-    assert_int_equal(UVSMTP_ACCEPTED, calls[SEND].outcome);
+    assert_int_equal(UVSMTP_OUTCOME_ACCEPTED, calls[SEND].outcome);
   } else {
     assert_int_not_equal(0, calls[SEND].status);
-    assert_int_not_equal(UVSMTP_ACCEPTED, calls[SEND].outcome);
-    assert_int_not_equal(UVSMTP_REJECTED, calls[SEND].outcome);
+    assert_int_not_equal(UVSMTP_OUTCOME_ACCEPTED, calls[SEND].outcome);
+    assert_int_not_equal(UVSMTP_OUTCOME_REJECTED, calls[SEND].outcome);
     assert_int_not_equal(0, calls[NOOP].status);
   }
   /* From the moment that the server has read the end of the text. */
   if (steps >= d->accepted - 3 && steps < d->accepted) {
-    assert_int_equal(UVSMTP_UNKNOWN, calls[SEND].outcome);
+    assert_int_equal(UVSMTP_OUTCOME_UNKNOWN, calls[SEND].outcome);
     assert_int_equal(UVSMTP_EUNKNOWN, calls[SEND].status);
     if (how == HERE) assert_int_equal(UV_ECANCELED, calls[SEND].cause);
   }
@@ -167,8 +167,9 @@ static void close_before(const char* host, int turns) {
   assert_int_not_equal(0, send.status);
   /* The attempt may have failed by itself in these turns. */
   canceled = connect.status == UV_ECANCELED || connect.cause == UV_ECANCELED;
-  assert_int_equal(canceled ? UVSMTP_NOT_ATTEMPTED : UVSMTP_DEFERRED,
-                   send.outcome);
+  assert_int_equal(
+      canceled ? UVSMTP_OUTCOME_NOT_ATTEMPTED : UVSMTP_OUTCOME_DEFERRED,
+      send.outcome);
   assert_int_equal(1, letter.released);
   fixture_finish(&f);
 }

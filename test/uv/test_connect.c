@@ -105,7 +105,7 @@ static void test_default_target(void** state) {
   uvsmtp_session_t* s;
   unsigned int flags;
   (void)state;
-  for (flags = 0; flags <= UVSMTP_PROTO_LMTP; flags++) {
+  for (flags = 0; flags <= UVSMTP_SESSION_LMTP; flags++) {
     memset(&call, 0, sizeof(call));
     memset(&log, 0, sizeof(log));
     fixture_start(&f);

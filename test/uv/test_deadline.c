@@ -76,17 +76,18 @@ static void test_silence_in_each_phase(void** state) {
     const char* script;
   } const phases[] = {
       {offsetof(uvsmtp_timeouts_t, greeting), UVSMTP_STATE_GREETING,
-       UV_ETIMEDOUT, UVSMTP_DEFERRED, "EOF"},
+       UV_ETIMEDOUT, UVSMTP_OUTCOME_DEFERRED, "EOF"},
       {offsetof(uvsmtp_timeouts_t, hello), UVSMTP_STATE_EHLO, UV_ETIMEDOUT,
-       UVSMTP_DEFERRED, "S 220 hi\n EOF"},
+       UVSMTP_OUTCOME_DEFERRED, "S 220 hi\n EOF"},
       {offsetof(uvsmtp_timeouts_t, mail), UVSMTP_STATE_MAIL, UV_ETIMEDOUT,
-       UVSMTP_DEFERRED, HELLO "EOF"},
+       UVSMTP_OUTCOME_DEFERRED, HELLO "EOF"},
       {offsetof(uvsmtp_timeouts_t, rcpt), UVSMTP_STATE_RCPT, UV_ETIMEDOUT,
-       UVSMTP_DEFERRED, HELLO "C MAIL\n S 250 ok\n EOF"},
+       UVSMTP_OUTCOME_DEFERRED, HELLO "C MAIL\n S 250 ok\n EOF"},
       {offsetof(uvsmtp_timeouts_t, data), UVSMTP_STATE_DATA, UV_ETIMEDOUT,
-       UVSMTP_DEFERRED, HELLO "C MAIL\n S 250 ok\n C RCPT\n S 250 ok\n EOF"},
+       UVSMTP_OUTCOME_DEFERRED,
+       HELLO "C MAIL\n S 250 ok\n C RCPT\n S 250 ok\n EOF"},
       {offsetof(uvsmtp_timeouts_t, dot), UVSMTP_STATE_DOT, UVSMTP_EUNKNOWN,
-       UVSMTP_UNKNOWN,
+       UVSMTP_OUTCOME_UNKNOWN,
        HELLO "C MAIL\n S 250 ok\n C RCPT\n S 250 ok\n C DATA\n S 354 go\n"
              "EOF"},
   };
@@ -130,7 +131,7 @@ static void test_slow_is_fine(void** state) {
       "I 2 250 ok\n C DATA\n I 2 354 go\n T\n I 2 250 taken\n EOF",
       PEER_UNIX, &t);
   assert_int_equal(0, ending.status);
-  assert_int_equal(UVSMTP_ACCEPTED, ending.outcome);
+  assert_int_equal(UVSMTP_OUTCOME_ACCEPTED, ending.outcome);
 }
 
 /* --------------------------------------------------- loops that are held up */

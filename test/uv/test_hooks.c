@@ -141,7 +141,7 @@ static void test_source_that_waits_for_ever(void** state) {
       0, CALL(&call, &f, uvsmtp_send(s, &letter.message, on_call, &call)));
   wait_for(&call);
   assert_int_equal(UV_ETIMEDOUT, call.status);
-  assert_int_equal(UVSMTP_DEFERRED, call.outcome);
+  assert_int_equal(UVSMTP_OUTCOME_DEFERRED, call.outcome);
   assert_int_equal(1, slow.released);
   close_session(&f, s);
   fixture_finish(&f);

@@ -21,7 +21,8 @@ typedef struct one_s {
 
 static void send_next(call_t* call) {
   one_t* one = call->arg;
-  if (call->status == 0 && call->outcome == UVSMTP_ACCEPTED) one->accepted++;
+  if (call->status == 0 && call->outcome == UVSMTP_OUTCOME_ACCEPTED)
+    one->accepted++;
   one->released += one->letter.released;
   if (one->left-- == 0) {
     ++*one->done;

@@ -106,9 +106,9 @@ static void check(const scene_t* scene) {
     assert_int_equal(scene->calls[i].accepted, scene->calls[i].times);
     if (!text || !scene->calls[i].accepted) continue;
     assert_int_equal(scene->calls[i].status == 0,
-                     scene->calls[i].outcome == UVSMTP_ACCEPTED);
-    sure += scene->calls[i].outcome == UVSMTP_ACCEPTED;
-    maybe += scene->calls[i].outcome == UVSMTP_UNKNOWN;
+                     scene->calls[i].outcome == UVSMTP_OUTCOME_ACCEPTED);
+    sure += scene->calls[i].outcome == UVSMTP_OUTCOME_ACCEPTED;
+    maybe += scene->calls[i].outcome == UVSMTP_OUTCOME_UNKNOWN;
   }
   assert_int_equal(scene->calls[SEND].accepted, scene->letters[0].released);
   assert_int_equal(scene->calls[DATA].accepted, scene->letters[1].released);

@@ -60,7 +60,7 @@ static void all_at_once(int flags) {
   assert_int_equal(220, calls[CONNECT].code);
   assert_int_equal(250, calls[SEND].code);
   assert_string_equal("2.0.0 queued as 1", calls[SEND].text);
-  assert_int_equal(UVSMTP_ACCEPTED, calls[SEND].outcome);
+  assert_int_equal(UVSMTP_OUTCOME_ACCEPTED, calls[SEND].outcome);
   assert_int_equal(252, calls[COMMAND].code);
   assert_int_equal(221, calls[QUIT].code);
   assert_int_equal(1, letter.released);
@@ -144,7 +144,7 @@ static void test_close_in_each_completion(void** state) {
       }
     }
     if (which < NOOP) {
-      assert_int_equal(UVSMTP_NOT_ATTEMPTED, calls[SEND].outcome);
+      assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, calls[SEND].outcome);
     }
     assert_int_equal(1, letter.released);
     fixture_finish(&f);

@@ -23,7 +23,7 @@ static void on_sent(uvsmtp_session_t* s, const uvsmtp_result_t* result,
   worker_t* w = arg;
   (void)s;
   if (uvsmtp_result_status(result) == 0 &&
-      uvsmtp_result_outcome(result) == UVSMTP_ACCEPTED) {
+      uvsmtp_result_outcome(result) == UVSMTP_OUTCOME_ACCEPTED) {
     w->accepted++;
   } else {
     w->wrong++;

@@ -70,7 +70,7 @@ static ending_t send_to(const char* script, int flags) {
 
 static void assert_lost(ending_t ending) {
   assert_int_equal(UVSMTP_EDISCONNECTED, ending.status);
-  assert_int_equal(UVSMTP_DEFERRED, ending.outcome);
+  assert_int_equal(UVSMTP_OUTCOME_DEFERRED, ending.outcome);
   /* EPIPE is no news to anyone. */
   assert_true(ending.cause == UV_EOF || ending.cause == UV_ECONNRESET);
 }
@@ -155,7 +155,7 @@ static void test_close_while_blocked(void** state) {
     assert_int_equal(0, call.times);
     close_session(&f, s);
     assert_int_equal(UV_ECANCELED, call.status);
-    assert_int_equal(UVSMTP_DEFERRED, call.outcome);
+    assert_int_equal(UVSMTP_OUTCOME_DEFERRED, call.outcome);
     assert_int_equal(1, letter.released);
     fixture_finish(&f);
     peer_finish(peer, NULL);
@@ -200,12 +200,12 @@ static void test_reply_then_close(void** state) {
     ending_t e =
         send_to(ENVELOPE "B 100000\n S 554 5.3.4 too much\n CLOSE", flags);
     assert_int_equal(UVSMTP_EDATA, e.status);
-    assert_int_equal(UVSMTP_REJECTED, e.outcome);
+    assert_int_equal(UVSMTP_OUTCOME_REJECTED, e.outcome);
     assert_int_equal(554, e.code);
     /* Before anything was read, into a full socket. */
     e = send_to(ENVELOPE "STALL\n S 452 4.3.1 full\n CLOSE", flags);
     assert_int_equal(UVSMTP_EDATA, e.status);
-    assert_int_equal(UVSMTP_DEFERRED, e.outcome);
+    assert_int_equal(UVSMTP_OUTCOME_DEFERRED, e.outcome);
     assert_int_equal(452, e.code);
   }
 }
@@ -225,7 +225,7 @@ static void test_only_writing_fails(void** state) {
   e = send_to(ONE_WAY, PEER_UNIX);
   assert_int_equal(UVSMTP_EDISCONNECTED, e.status);
   assert_int_equal(UV_EPIPE, e.cause);
-  assert_int_equal(UVSMTP_DEFERRED, e.outcome);
+  assert_int_equal(UVSMTP_OUTCOME_DEFERRED, e.outcome);
 }
 
 /* Waiting for room takes a descriptor. Without one the connection is lost, and
@@ -256,7 +256,7 @@ static void test_no_descriptor(void** state) {
   assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &old));
   assert_int_equal(UVSMTP_EDISCONNECTED, call.status);
   assert_int_equal(UV_EMFILE, call.cause);
-  assert_int_equal(UVSMTP_DEFERRED, call.outcome);
+  assert_int_equal(UVSMTP_OUTCOME_DEFERRED, call.outcome);
   close_session(&f, s);
   fixture_finish(&f);
   peer_finish(peer, NULL);
@@ -285,7 +285,7 @@ static void test_big_message(void** state) {
         0, CALL(&call, &f, uvsmtp_send(s, &letter.message, on_call, &call)));
     wait_for(&call);
     assert_int_equal(0, call.status);
-    assert_int_equal(UVSMTP_ACCEPTED, call.outcome);
+    assert_int_equal(UVSMTP_OUTCOME_ACCEPTED, call.outcome);
     /* However much there is to send, little of it is ever held. */
     assert_true(f.heap.peak < 512 * 1024);
     close_session(&f, s);
