@@ -134,7 +134,9 @@ UVSMTP_EXTERN int uvsmtp_session_new(uvsmtp_session_t** session,
  * UV_ECANCELED as status or cause (a message whose end of data went out is
  * UVSMTP_OUTCOME_UNKNOWN), then cb runs, then the session is gone. Required for
  * every session, also after the connection was lost. UV_EALREADY the second
- * time. */
+ * time. cb and the session's end wait for a name lookup that is under way: the
+ * system can't cancel one, and it may take as long as its resolver likes. The
+ * completions don't wait. */
 UVSMTP_EXTERN int uvsmtp_session_close(uvsmtp_session_t* session,
                                        uvsmtp_close_cb cb, void* data);
 
@@ -200,7 +202,7 @@ UVSMTP_EXTERN int uvsmtp_quit(uvsmtp_session_t* session, uvsmtp_cb cb,
 /* Any other command of one line and one reply (smtplib's docmd): line without
  * CRLF. The status is 0 whatever code the reply has, but for 421. UV_EINVAL
  * for verbs with a call of their own: EHLO HELO LHLO STARTTLS AUTH MAIL RCPT
- * DATA BDAT BURL RSET QUIT. */
+ * DATA BDAT BURL RSET QUIT, and for TURN and ATRN, which turn the roles. */
 UVSMTP_EXTERN int uvsmtp_command(uvsmtp_session_t* session, const char* line,
                                  uvsmtp_cb cb, void* data);
 

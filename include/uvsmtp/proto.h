@@ -142,20 +142,22 @@ UVSMTP_EXTERN void uvsmtp_proto_lost(uvsmtp_proto_t* proto, int cause);
 UVSMTP_EXTERN void uvsmtp_proto_feed(uvsmtp_proto_t* proto, const void* data,
                                      size_t len);
 
-/* The deadline of the current phase has passed. */
+/* The deadline of the current phase has passed. In the phase CONNECT: drop the
+ * attempt first, since wants may ask for another at once. */
 UVSMTP_EXTERN void uvsmtp_proto_timeout(uvsmtp_proto_t* proto);
 
-/* Ends the session here and now: every request not finished does so with cause
- * UV_ECANCELED. */
+/* Ends the engine's work here and now: every request not finished does so with
+ * status or cause UV_ECANCELED, and every later one too. What is left is to
+ * take the events and to free. */
 UVSMTP_EXTERN void uvsmtp_proto_cancel(uvsmtp_proto_t* proto);
 
 /* A source that said WAIT has octets again. May be called within hooks. */
 UVSMTP_EXTERN void uvsmtp_proto_resume(uvsmtp_proto_t* proto);
 
 /* Fills up to n slices with the octets to write next and returns how many; 0
- * when there is nothing to write now. They stay valid until the next call of
- * sent, feed, lost, timeout, cancel or free. Pulls from the message's source,
- * so it may enter hooks. */
+ * when there is nothing to write now. They stay valid until the next call that
+ * changes the engine, submit and next included: write them, or copy them, at
+ * once. Pulls from the message's source, so it may enter hooks. */
 UVSMTP_EXTERN size_t uvsmtp_proto_peek(uvsmtp_proto_t* proto,
                                        uvsmtp_slice_t* slices, size_t n);
 

@@ -208,11 +208,13 @@ enum uvsmtp_source_status {
  * returned an error took nothing and releases nothing. */
 struct uvsmtp_source_s {
   size_t size;    /* sizeof(uvsmtp_source_t) */
-  int64_t length; /* octets in all, -1 when unknown. A source that then yields
-                     fewer or more fails the message with UVSMTP_ESOURCE */
+  int64_t length; /* octets in all, -1 when unknown. A source that ends before,
+                     or hands over a slice that goes beyond, fails the message
+                     with UVSMTP_ESOURCE; it may not be asked for more */
   /* The octets to send next, by reference: they must stay where they are until
-   * consumed covers them. A status above or a negative error, which ends the
-   * session: a partial message must not look whole. */
+   * consumed covers them. A status above or a negative error, which fails the
+   * message with UVSMTP_ESOURCE and, once some of it has been sent or
+   * announced, ends the session: a partial message must not look whole. */
   int (*peek)(uvsmtp_source_t* self, uvsmtp_slice_t* out);
   /* The first n octets of the last peek are no longer needed. */
   void (*consumed)(uvsmtp_source_t* self, size_t n);

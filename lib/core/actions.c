@@ -8,6 +8,7 @@
 void uvsmtp__end_transaction(uvsmtp_proto_t* p) {
   p->accepted = 0;
   p->mail_refused = 0;
+  p->chunk_refused = 0;
   p->naddresses = 0;
   uvsmtp__buf_free(&p->mem, &p->addresses);
 }
@@ -19,15 +20,20 @@ static void none(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   (void)why;
 }
 
+/* Ends the session once the row is done with; who asked is told why. */
+static void no_memory(uvsmtp_proto_t* p, uvsmtp__entry_t* e) {
+  p->oom = 1;
+  uvsmtp__op_fail(e->op, -ENOMEM, 0, e->state);
+}
+
 /* EHLO is also a RSET (RFC 5321 4.1.4). */
 static void learn_extensions(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                              const uvsmtp__cause_t* why) {
-  (void)e;
   uvsmtp__end_transaction(p);
   p->helloed = 1;
   p->esmtp = 1;
   uvsmtp__caps_clear(&p->caps, &p->mem);
-  if (uvsmtp__caps_parse(&p->caps, &p->mem, why->reply) != 0) p->oom = 1;
+  if (uvsmtp__caps_parse(&p->caps, &p->mem, why->reply) != 0) no_memory(p, e);
 }
 
 static void forget_extensions(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
@@ -89,7 +95,7 @@ static void accept_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
     const char* address = e->op->arg;
     if (uvsmtp__buf_append(&p->mem, &p->addresses, address, strlen(address) + 1,
                            UVSMTP__ADDRESSES_MAX) != 0)
-      p->oom = 1;
+      no_memory(p, e);
     else
       p->naddresses++;
   }
@@ -109,6 +115,13 @@ static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   r->outcome = uvsmtp__classify(S_RCPT, why->reply->code, 0) == I_PERM
                    ? UVSMTP_OUTCOME_REJECTED
                    : UVSMTP_OUTCOME_DEFERRED;
+}
+
+static void refuse_chunk(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                         const uvsmtp__cause_t* why) {
+  (void)e;
+  (void)why;
+  p->chunk_refused = 1;
 }
 
 static void open_text(uvsmtp_proto_t* p, uvsmtp__entry_t* e,

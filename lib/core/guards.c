@@ -19,6 +19,7 @@ static int hello_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   (void)p;
   if (!op->ehlo_refused) return GUARD_SKIP;
+  op->ehlo_refused = 0;
   op->failed = 0;
   op->result.has_reply = 0;
   op->result.status = 0;
@@ -28,7 +29,7 @@ static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 }
 
 static int refuse(uvsmtp__op_t* op, int error, int cause, int stage) {
-  op->verdict = UVSMTP_OUTCOME_REJECTED;
+  if (op->verdict == UVSMTP_OUTCOME_NONE) op->verdict = UVSMTP_OUTCOME_REJECTED;
   uvsmtp__op_fail(op, error, cause, stage);
   return GUARD_SKIP;
 }
@@ -44,6 +45,7 @@ static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (!((uvsmtp__states[S_MAIL].starts >> p->ahead) & 1u)) return GUARD_TAKE;
   rc = uvsmtp__mail_params(p, op, params, sizeof(params), &cause);
   if (rc == 0) return GUARD_TAKE;
+  if (rc == UVSMTP_ESOURCE) op->verdict = UVSMTP_OUTCOME_DEFERRED;
   return refuse(op, rc, cause, S_MAIL);
 }
 
@@ -101,6 +103,11 @@ static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 static int last_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || !op->last) return GUARD_SKIP;
   if ((p->flags & UVSMTP_SESSION_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
+  /* RFC 3030 4.1: after a refused chunk only RSET makes sense. */
+  if (p->chunk_refused) {
+    uvsmtp__op_fail(op, -EPERM, 0, S_LAST_TEXT);
+    return GUARD_SKIP;
+  }
   return prepare(p, op);
 }
 
@@ -123,7 +130,13 @@ static int chunk_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 }
 
 static int last_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  const uvsmtp__entry_t* tail = uvsmtp__fifo_at(p, p->fifo_count - 1);
   if (op->failed || !uvsmtp__uses_chunking(p, op)) return GUARD_SKIP;
+  /* Behind a chunk that is refused the LAST one gets one reply or one for each
+   * recipient: not to be told apart, so under LMTP it waits. */
+  if ((p->flags & UVSMTP_SESSION_LMTP) && tail != NULL &&
+      (tail->state == S_CHUNK_TEXT || tail->state == S_BDAT))
+    return GUARD_HOLD;
   return GUARD_TAKE;
 }
 

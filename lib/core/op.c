@@ -290,6 +290,7 @@ static void settle_rcpt(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r) {
     r->outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   r->stage = op->result.stage;
   if (r->outcome != UVSMTP_OUTCOME_ACCEPTED) r->status = op->result.status;
+  if (r->outcome == UVSMTP_OUTCOME_UNKNOWN) r->status = UVSMTP_EUNKNOWN;
 }
 
 void uvsmtp__op_settle(uvsmtp__op_t* op) {

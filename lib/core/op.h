@@ -58,6 +58,7 @@ typedef struct uvsmtp__text_s {
   uint64_t size;   /* of the whole text, or a lower bound */
   uvsmtp__buf_t stage;  /* a chunk that is gathered from small pieces */
   uvsmtp__body_t after; /* the encoder behind what was measured */
+  int error;            /* of the source: it stays */
   uint8_t size_known;   /* 0: not looked at, 1: unknown, 2: bound, 3: exact */
   uint8_t size_clean;   /* 3: the text goes as it is */
   uint8_t begun;        /* body is initialised */

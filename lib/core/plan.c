@@ -33,6 +33,11 @@ static int may_go(uvsmtp_proto_t* p, const uvsmtp__op_t* op, int state) {
   if (uvsmtp__out_pending(&p->out) >= UVSMTP__AHEAD_MAX) return 0;
   if (uvsmtp__states[state].group == GROUP_FIRST) return 0;
   tail = uvsmtp__fifo_at(p, p->fifo_count - 1);
+  /* How many replies a text gets under LMTP hangs on what the server thinks of
+   * the transaction: nothing may follow whose reply could be taken for one. */
+  if ((p->flags & UVSMTP_SESSION_LMTP) &&
+      uvsmtp__states[tail->state].replies == REPLIES_PER_RCPT)
+    return 0;
   return uvsmtp__states[tail->state].group != GROUP_LAST;
 }
 
@@ -65,6 +70,10 @@ static int size_param(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
   int known;
   if (!(p->caps.bits & UVSMTP__CAP_SIZE) || op->text.source == NULL) return 0;
   known = uvsmtp__text_size(p, op, &size);
+  if (op->text.error != 0) {
+    *cause = op->text.error;
+    return UVSMTP_ESOURCE;
+  }
   if (known < 0) return 0;
   if (p->caps.size_limit > 0 && size > p->caps.size_limit) {
     *cause = -EMSGSIZE;

@@ -93,6 +93,9 @@ void uvsmtp_proto_free(uvsmtp_proto_t* p) {
   if (p == NULL) return;
   mem = p->mem;
   p->busy = 1;
+  /* A release may resume, which looks at these. */
+  p->current = NULL;
+  p->texting = NULL;
   drop(p, &p->ops, 1);
   drop(p, &p->done, 0);
   if (p->delivered != NULL) uvsmtp__op_free(&mem, p->delivered);
@@ -252,15 +255,23 @@ void uvsmtp_proto_resume(uvsmtp_proto_t* p) {
 
 /* -------------------------------------------------------------- output */
 
-size_t uvsmtp_proto_peek(uvsmtp_proto_t* p, uvsmtp_slice_t* slices, size_t n) {
-  if (p->busy) return 0;
-  p->busy = 1;
+static void produce(uvsmtp_proto_t* p) {
   uvsmtp__run(p);
   while (p->texting != NULL) {
     uvsmtp__text_pump(p);
     if (p->texting != NULL) break;
     uvsmtp__run(p);
   }
+}
+
+size_t uvsmtp_proto_peek(uvsmtp_proto_t* p, uvsmtp_slice_t* slices, size_t n) {
+  if (p->busy) return 0;
+  p->busy = 1;
+  p->resumed = 0;
+  produce(p);
+  /* A source that resumed while it was asked is asked once more: the host may
+   * have no other reason to come again. */
+  if (p->resumed && uvsmtp__out_pending(&p->out) == 0) produce(p);
   p->busy = 0;
   if (p->rest == S_CLOSED) return 0;
   return uvsmtp__out_peek(&p->out, slices, n);
@@ -273,7 +284,9 @@ void uvsmtp_proto_sent(uvsmtp_proto_t* p, size_t n) {
   block = p->out.sent / UVSMTP__BLOCK;
   uvsmtp__out_sent(&p->mem, &p->out, n);
   /* RFC 5321 4.5.3.2.5: a deadline for each block of the text. */
-  if (p->out.sent / UVSMTP__BLOCK != block) p->serial++;
+  if (p->out.sent / UVSMTP__BLOCK != block &&
+      uvsmtp_proto_wait(p, NULL) == UVSMTP_PHASE_TEXT)
+    p->serial++;
   uvsmtp__text_sent(p);
   uvsmtp__run(p);
   p->busy = 0;

@@ -93,7 +93,8 @@ struct uvsmtp_proto_s {
   uint8_t ahead;
   uint8_t helloed;
   uint8_t esmtp;
-  uint8_t mail_refused; /* of the open transaction */
+  uint8_t chunk_refused; /* of the open transaction */
+  uint8_t mail_refused;  /* of the open transaction */
   uint8_t reset_owed;
   uint8_t up; /* the host has a transport for us */
   uint8_t canceled;

@@ -76,6 +76,10 @@ static void keep_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
                        const uvsmtp__row_t* row, const uvsmtp_reply_t* reply) {
   int final = state == S_DOT || state == S_BDAT_LAST;
   if (reply == NULL || op->failed) return;
+  /* A hello on the way to something else is not its answer. */
+  if ((state == S_EHLO || state == S_HELO) && op->plan == PLAN_MAIL &&
+      !(row->effects & FX_FAILS))
+    return;
   if (op->plan == PLAN_SEND && !final && !(row->effects & FX_FAILS)) return;
   uvsmtp__reply_store(&p->mem, &op->arena, reply, UVSMTP__TEXT_MAX,
                       &op->result.reply);
@@ -97,6 +101,8 @@ static void apply_outcome(uvsmtp__op_t* op, int state, int input, int outcome) {
   }
   /* A refused RCPT decides its own recipient only: refuse_rcpt did. */
   if (state == S_RCPT) return;
+  /* Taken all the same: no refusal from before makes that undone. */
+  if (outcome == UVSMTP_OUTCOME_UNKNOWN) op->verdict = (uint8_t)outcome;
   if (op->verdict == UVSMTP_OUTCOME_NONE) op->verdict = (uint8_t)outcome;
 }
 
@@ -107,6 +113,10 @@ static void judge(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state, int input,
   if (!op->failed) op->result.stage = (uint8_t)state;
   keep_reply(p, op, state, row, why->reply);
   apply_outcome(op, state, input, row->outcome);
+  /* Who takes recipients behind a refused MAIL may take the text as well. */
+  if (row->outcome == UVSMTP_OUTCOME_UNKNOWN && p->mail_refused &&
+      p->accepted > 0)
+    op->verdict = UVSMTP_OUTCOME_UNKNOWN;
   if (cause == row->error) cause = 0;
   if (row->effects & FX_FAILS) uvsmtp__op_fail(op, row->error, cause, state);
   if ((row->effects & FX_RESETS) && op->plan == PLAN_SEND) p->reset_owed = 1;
@@ -124,7 +134,7 @@ static void apply(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
     p->rest = row->next;
   else if (row->next != S_SAME && e != NULL) {
     e->state = row->next;
-    p->serial++;
+    if (e == uvsmtp__fifo_at(p, 0)) p->serial++;
   }
   /* A failing source closes the session from behind the head: shut() then
    * tells all that is in flight, this one again, which changes nothing. */
@@ -212,18 +222,30 @@ static void discount_unsent(uvsmtp_proto_t* p) {
   }
 }
 
+static size_t put(char* to, size_t at, const char* text) {
+  size_t n = strlen(text);
+  memcpy(to + at, text, n);
+  return at + n;
+}
+
+/* Where and why, for the trace: both are words of the tables, so they fit. */
+static void say_over(uvsmtp_proto_t* p, int state, int input) {
+  char text[128];
+  size_t n = put(text, 0, "session over at ");
+  n = put(text, n, uvsmtp__states[state].name);
+  if (is_loss(input)) {
+    n = put(text, n, ": ");
+    n = put(text, n, uvsmtp__input_texts[input]);
+  }
+  uvsmtp__trace(p, UVSMTP_TRACE_INFO, text, n);
+}
+
 void uvsmtp__step(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
                   const uvsmtp__cause_t* why) {
   int state = e == NULL ? p->rest : e->state;
   int closes = (uvsmtp__rows[state][input].effects & FX_CLOSES) != 0;
   if (closes) {
-    static const char over[] = "session over: ";
-    char text[96];
-    size_t n = sizeof(over) - 1;
-    size_t m = strlen(uvsmtp__input_texts[input]);
-    memcpy(text, over, n);
-    memcpy(text + n, uvsmtp__input_texts[input], m);
-    uvsmtp__trace(p, UVSMTP_TRACE_INFO, text, n + m);
+    say_over(p, state, input);
     discount_unsent(p);
     remember_loss(p, state, input, why);
   }
@@ -242,6 +264,7 @@ static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e) {
   unsigned int f = 0;
   if (p->flags & UVSMTP_SESSION_LMTP) f |= FACT_LMTP;
   if (p->mail_refused) f |= FACT_MAIL_REFUSED;
+  if (p->chunk_refused) f |= FACT_CHUNK_REFUSED;
   if (p->accepted == 0) f |= FACT_NO_RCPT;
   if (e != NULL && e->whole_at > p->heard_at) f |= FACT_EARLY;
   return f;
@@ -256,7 +279,8 @@ static void final_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
     op->final++;
   if (op->final >= op->result.nrcpts) return;
   r = &op->result.rcpts[op->final++];
-  uvsmtp__reply_store(&p->mem, &op->arena, reply, UVSMTP__TEXT_MAX, &r->final);
+  uvsmtp__reply_store(&p->mem, &op->arena, reply, UVSMTP__RCPT_TEXT_MAX,
+                      &r->final);
   r->flags |= RCPT_FINAL;
   r->stage = (uint8_t)state;
   if (input == I_OK) {
@@ -272,8 +296,8 @@ static void final_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
  * are counted when the first comes: by then every RCPT has been answered. */
 static void several_replies(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
                             const uvsmtp__cause_t* why) {
-  if (input == I_BAD) {
-    uvsmtp__step(p, e, I_BAD, why);
+  if (input == I_BAD || input == I_GO_STALE) {
+    uvsmtp__step(p, e, input, why);
     return;
   }
   if (e->left == 0) e->left = (uint32_t)p->accepted;

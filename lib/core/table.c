@@ -62,6 +62,7 @@ enum {
 #define X_REPLY(state) X(state, OK) X(state, TEMP) X(state, PERM)
 #define X_NOVERB(state) X(state, NOVERB)
 #define X_GO(state) X(state, GO) X(state, GO_NONE) X(state, GO_STALE)
+#define X_354(state) X(state, GO)
 #define X_UP(state) X(state, UP)
 #define X_TEXT(state) X(state, SENT) X(state, SRC_FAIL)
 #define X_MANY(state) \
@@ -175,6 +176,10 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
      * is no reply to count on after a dot. */
     return (facts & (FACT_LMTP)) ? I_GO_STALE : I_GO_NONE;
   if (input == I_GO && (facts & FACT_MAIL_REFUSED)) return I_GO_STALE;
+  if (input == I_OK && state == S_BDAT_LAST) {
+    if (facts & FACT_NO_RCPT) return I_GO_NONE;
+    if (facts & (FACT_MAIL_REFUSED | FACT_CHUNK_REFUSED)) return I_GO_STALE;
+  }
   return input;
 }
 

@@ -19,27 +19,27 @@ enum {
 };
 
 /* Inputs: what replies mean, and what happens by itself. */
-#define UVSMTP__INPUT_MAP(XX)                                  \
-  XX(OK, "the reply hoped for")                                \
-  XX(GO, "354")                                                \
-  XX(NOVERB, "EHLO refused, HELO may do")                      \
-  XX(TEMP, "4yz")                                              \
-  XX(PERM, "5yz")                                              \
-  XX(GONE, "421")                                              \
-  XX(BAD, "not a reply, or not one to this")                   \
-  XX(GO_NONE, "354 with no accepted recipient")                \
-  XX(GO_STALE, "354 that a lone dot would not undo")           \
-  XX(ALL_OK, "every recipient's final reply was 2yz")          \
-  XX(SOME_OK, "some recipients' final replies were 2yz")       \
-  XX(NONE_OK, "no recipient was accepted")                     \
-  XX(GONE_MID, "421 before the last of several final replies") \
-  XX(UP, "the transport is connected")                         \
-  XX(SENT, "the deciding octet has left")                      \
-  XX(SRC_FAIL, "the source failed in mid-text")                \
-  XX(EOF, "the connection ended or broke")                     \
-  XX(TIMEOUT, "the deadline passed")                           \
-  XX(CANCEL, "the caller closed the session")                  \
-  XX(OOM, "no memory to go on")                                \
+#define UVSMTP__INPUT_MAP(XX)                                      \
+  XX(OK, "the reply hoped for")                                    \
+  XX(GO, "354")                                                    \
+  XX(NOVERB, "EHLO refused, HELO may do")                          \
+  XX(TEMP, "4yz")                                                  \
+  XX(PERM, "5yz")                                                  \
+  XX(GONE, "421")                                                  \
+  XX(BAD, "not a reply, or not one to this")                       \
+  XX(GO_NONE, "354, or 2yz to a text, with no accepted recipient") \
+  XX(GO_STALE, "354, or 2yz to a text, in a refused transaction")  \
+  XX(ALL_OK, "every recipient's final reply was 2yz")              \
+  XX(SOME_OK, "some recipients' final replies were 2yz")           \
+  XX(NONE_OK, "no recipient was accepted")                         \
+  XX(GONE_MID, "421 before the last of several final replies")     \
+  XX(UP, "the transport is connected")                             \
+  XX(SENT, "the deciding octet has left")                          \
+  XX(SRC_FAIL, "the source failed in mid-text")                    \
+  XX(EOF, "the connection ended or broke")                         \
+  XX(TIMEOUT, "the deadline passed")                               \
+  XX(CANCEL, "the caller closed the session")                      \
+  XX(OOM, "no memory to go on")                                    \
   XX(MOOT, "in flight behind a command that got 421")
 
 enum {
@@ -71,6 +71,7 @@ enum {
   XX(refuse_mail)              \
   XX(accept_rcpt)              \
   XX(refuse_rcpt)              \
+  XX(refuse_chunk)             \
   XX(open_text)                \
   XX(open_void)                \
   XX(end_text)
@@ -177,8 +178,9 @@ unsigned int uvsmtp__plan_start(int plan);
 /* What the engine knows when a reply comes, beside the state. */
 enum {
   FACT_LMTP = 1u << 0,
-  FACT_MAIL_REFUSED = 1u << 1, /* the transaction's MAIL was refused */
-  FACT_NO_RCPT = 1u << 2,      /* no recipient has been accepted */
+  FACT_MAIL_REFUSED = 1u << 1,  /* the transaction's MAIL was refused */
+  FACT_NO_RCPT = 1u << 2,       /* no recipient has been accepted */
+  FACT_CHUNK_REFUSED = 1u << 4, /* a chunk of its text was refused */
   FACT_EARLY = 1u << 3 /* it began before the command it would answer had left
                           whole */
 };

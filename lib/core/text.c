@@ -10,21 +10,10 @@ enum { TEXT_HAVE = 1, TEXT_OVER = 2, TEXT_WAIT = 3 };
 
 /* -------------------------------------------------------------- source */
 
-/* A slice with octets left, the end, or nothing now; or a negative error. */
-static int text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  uvsmtp__text_t* t = &op->text;
+/* Asks the source for its next slice. */
+static int next_slice(uvsmtp_proto_t* p, uvsmtp__text_t* t) {
   uvsmtp_slice_t s = {NULL, 0};
   int rc;
-  if (t->base != NULL) {
-    if (t->off < t->len) return TEXT_HAVE;
-    /* What went by reference stays the source's until it has left. */
-    if (p->out.sent < p->out.ref_end) return TEXT_WAIT;
-    t->source->consumed(t->source, t->len);
-    t->taken += t->len;
-    t->base = NULL;
-  }
-  if (t->eof) return TEXT_OVER;
-  if (t->waiting) return TEXT_WAIT;
   p->resumed = 0;
   rc = t->source->peek(t->source, &s);
   if (rc < 0) return rc;
@@ -46,6 +35,27 @@ static int text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   t->len = s.len;
   t->off = 0;
   return TEXT_HAVE;
+}
+
+/* A slice with octets left, the end, or nothing now; or a negative error, which
+ * stays: a source that has failed once has lost its place. */
+static int text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  uvsmtp__text_t* t = &op->text;
+  int rc;
+  if (t->error != 0) return t->error;
+  if (t->base != NULL) {
+    if (t->off < t->len) return TEXT_HAVE;
+    /* What went by reference stays the source's until it has left. */
+    if (p->out.sent < p->out.ref_end) return TEXT_WAIT;
+    t->source->consumed(t->source, t->len);
+    t->taken += t->len;
+    t->base = NULL;
+  }
+  if (t->eof) return TEXT_OVER;
+  if (t->waiting) return TEXT_WAIT;
+  rc = next_slice(p, t);
+  if (rc < 0) t->error = rc;
+  return rc;
 }
 
 static void begin_encoder(uvsmtp__op_t* op, int stuff) {
@@ -365,8 +375,11 @@ static int produce(uvsmtp_proto_t* p, uvsmtp__op_t* op, int* stuck) {
 
 void uvsmtp__text_pump(uvsmtp_proto_t* p) {
   int stuck = 0;
+  /* What is all encoded is ended at once: its reply may be there before the
+   * queue is asked for more. */
   while (p->texting != NULL && !stuck &&
-         uvsmtp__out_pending(&p->out) < UVSMTP__AHEAD_MAX) {
+         (p->texting->text.region == 0 ||
+          uvsmtp__out_pending(&p->out) < UVSMTP__AHEAD_MAX)) {
     int rc = produce(p, p->texting, &stuck);
     if (rc == -ENOMEM) {
       uvsmtp__on_input(p, I_OOM, rc);
@@ -389,6 +402,8 @@ void uvsmtp__text_sent(uvsmtp_proto_t* p) {
       continue;
     left--;
     if (p->out.sent < e->mark) continue;
+    /* A reply whose first octets came before this is none to it. */
+    if (e->state != S_TEXT) e->whole_at = e->mark;
     uvsmtp__step(p, e, I_SENT, &why);
     p->texts--;
   }

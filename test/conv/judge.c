@@ -225,12 +225,19 @@ static int decided_early(int stage) {
   return stage != UVSMTP_STATE_DOT && stage != UVSMTP_STATE_BDAT_LAST;
 }
 
+/* The failure is there that the whole play has below its EUNKNOWN. */
+static int failed_before(const play_t* p, size_t i) {
+  return p->refs[i].status == UVSMTP_EUNKNOWN && p->refs[i].cause != 0 &&
+         p->refs[i].cause == p->snaps[i].status;
+}
+
 /* The outcome of a recipient (or of the whole when there are none): never
  * accepted before its final reply was whole, unknown if and only if the end of
  * the data had gone out and the verdict had not come. */
 static void cut_outcome(play_t* p, const call_t* call, size_t final_at,
                         int stage, int full, int got) {
-  size_t due = p->refs[call - p->d->calls].fed;
+  size_t i = (size_t)(call - p->d->calls);
+  size_t due = p->refs[i].fed;
   const char* name = uvsmtp_outcome_name(got);
 
   if (p->mode == MODE_OOM && p->fed >= final_at &&
@@ -242,7 +249,9 @@ static void cut_outcome(play_t* p, const call_t* call, size_t final_at,
   } else if (p->said >= call->doubt_at) {
     if (got == UVSMTP_OUTCOME_UNKNOWN) return;
     /* All was read that the whole play could read. */
-    if (p->fed >= due && got == full && got != UVSMTP_OUTCOME_ACCEPTED) return;
+    if (got != UVSMTP_OUTCOME_ACCEPTED &&
+        (failed_before(p, i) || (p->fed >= due && got == full)))
+      return;
     if (decided_early(stage) && got == full && got != UVSMTP_OUTCOME_ACCEPTED)
       return;
     play_fail(p, "outcome: expected unknown, got %s", name);
@@ -264,6 +273,8 @@ static void cut_status(play_t* p, size_t i) {
   int loss = loss_of(p);
 
   if (s->status == p->refs[i].status && s->status != 0) return;
+  /* Refused already, by what the whole play then casts doubt on. */
+  if (failed_before(p, i)) return;
   switch (s->status) {
     case 0:
       /* The end of a session is what QUIT asks for. */

@@ -341,9 +341,9 @@ static void test_names(void** state) {
 }
 
 static void test_commands(void** state) {
-  static const char* const verbs[] = {"EHLO", "HELO", "LHLO", "STARTTLS",
-                                      "AUTH", "MAIL", "RCPT", "DATA",
-                                      "BDAT", "BURL", "RSET", "QUIT"};
+  static const char* const verbs[] = {
+      "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT",
+      "DATA", "BDAT", "BURL", "RSET",     "QUIT", "TURN", "ATRN"};
   static const char* const good[] = {
       "NOOP",           "VRFY root",       "EXPN list", "HELP",
       "XCLIENT NAME=x", "noop data",       "DATAX",     "QUI",

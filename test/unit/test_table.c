@@ -13,7 +13,10 @@
 
 #include "core/table.h"
 
-enum { ALL_FACTS = FACT_LMTP | FACT_MAIL_REFUSED | FACT_NO_RCPT | FACT_EARLY };
+enum {
+  ALL_FACTS = FACT_LMTP | FACT_MAIL_REFUSED | FACT_NO_RCPT | FACT_EARLY |
+              FACT_CHUNK_REFUSED
+};
 
 /* SAME and HOME are no states. */
 static int named(int state) {
@@ -218,7 +221,8 @@ static void a_loss_fails_its_command(void** context) {
 }
 
 /* Doubt begins with the end of the data, and there with every loss but those in
- * which the server says that it did not take the message. */
+ * which the server says that it did not take the message; and with a 2yz to
+ * what had been refused before. */
 static void doubt_is_where_it_belongs(void** context) {
   int s;
   int i;
@@ -227,7 +231,7 @@ static void doubt_is_where_it_belongs(void** context) {
     for (i = 0; i < I_COUNT; i++) {
       int verdict = s == S_DOT || s == S_BDAT_LAST;
       int lost = i == I_EOF || i == I_BAD || i == I_TIMEOUT || i == I_CANCEL ||
-                 i == I_OOM || i == I_GONE_MID;
+                 i == I_OOM || i == I_GONE_MID || i == I_GO_STALE;
       if (!named(s) || never(s, i)) continue;
       ASSERT_CELL(
           (row(s, i)->outcome == UVSMTP_OUTCOME_UNKNOWN) == (verdict && lost),
@@ -415,6 +419,10 @@ static void codes_mean_what_the_standards_say(void** context) {
   expect(S_COMMAND, 334, 0, I_BAD);
   expect(S_QUIT, 221, 0, I_OK);
   expect(S_QUIT, 500, 0, I_OK);
+  expect(S_BDAT_LAST, 250, FACT_CHUNK_REFUSED, I_GO_STALE);
+  expect(S_BDAT_LAST, 250, FACT_MAIL_REFUSED, I_GO_STALE);
+  expect(S_BDAT_LAST, 250, FACT_MAIL_REFUSED | FACT_NO_RCPT, I_GO_NONE);
+  expect(S_BDAT_LAST, 554, FACT_MAIL_REFUSED | FACT_NO_RCPT, I_PERM);
   expect(S_TEXT, 552, FACT_EARLY, I_PERM);
   expect(S_TEXT, 250, FACT_EARLY, I_BAD);
   expect(S_DOT, 552, FACT_EARLY, I_PERM);
