@@ -84,7 +84,7 @@ static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   int rc = uvsmtp__text_prepare(p, op);
   if (rc >= 0) return rc;
   /* Nothing of this chunk is announced: the session is in order. */
-  op->verdict = UVSMTP_OUTCOME_DEFERRED;
+  op->verdict = (uint8_t)uvsmtp__text_fault(op, rc);
   uvsmtp__op_fail(op, rc == -ENOMEM ? -ENOMEM : UVSMTP_ESOURCE, rc,
                   S_CHUNK_TEXT);
   if (op->begun) p->reset_owed = 1;

@@ -156,6 +156,9 @@ int uvsmtp__text_prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op);
 /* Encoded size of the whole text, without dot-stuffing, as far as it is known
  * without reading on: 1 exact, 0 a lower bound, -1 unknown. */
 int uvsmtp__text_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, uint64_t* size);
+/* What becomes of a message whose text could not be had: an error of the
+ * source, of memory, or -EINVAL for line ends that STRICT refuses. */
+int uvsmtp__text_fault(const uvsmtp__op_t* op, int error);
 /* Produces text for the command in flight, as far as the queue has room. */
 void uvsmtp__text_pump(uvsmtp_proto_t* p);
 /* Looks for commands in flight whose deciding octet has left. */

@@ -373,6 +373,12 @@ static int produce(uvsmtp_proto_t* p, uvsmtp__op_t* op, int* stuck) {
   return 0;
 }
 
+int uvsmtp__text_fault(const uvsmtp__op_t* op, int error) {
+  /* The encoder's, not the source's: the same octets will fail again. */
+  if (error == -EINVAL && op->text.error == 0) return UVSMTP_OUTCOME_REJECTED;
+  return UVSMTP_OUTCOME_DEFERRED;
+}
+
 void uvsmtp__text_pump(uvsmtp_proto_t* p) {
   int stuck = 0;
   /* What is all encoded is ended at once: its reply may be there before the
@@ -385,6 +391,9 @@ void uvsmtp__text_pump(uvsmtp_proto_t* p) {
       uvsmtp__on_input(p, I_OOM, rc);
     } else if (rc != 0) {
       uvsmtp__cause_t why = {NULL, rc};
+      uvsmtp__op_t* op = p->texting;
+      if (op->verdict == UVSMTP_OUTCOME_NONE)
+        op->verdict = (uint8_t)uvsmtp__text_fault(op, rc);
       uvsmtp__step(p, uvsmtp__fifo_at(p, p->fifo_count - 1), I_SRC_FAIL, &why);
     }
   }
