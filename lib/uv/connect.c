@@ -15,9 +15,24 @@ enum {
 
 /* ---------------------------------------------------------------- targets */
 
+/* The scope of an IPv6 address (RFC 4007 11): an interface by its name, or by
+ * its number. 0: neither. */
+static unsigned int parse_scope(const char* text) {
+  unsigned int scope = if_nametoindex(text);
+  const char* p;
+  if (scope != 0) return scope;
+  for (p = text; *p >= '0' && *p <= '9'; p++) {
+    unsigned int digit = (unsigned int)(*p - '0');
+    if (scope > (UINT32_MAX - digit) / 10) return 0;
+    scope = scope * 10 + digit;
+  }
+  return *p == '\0' ? scope : 0;
+}
+
 /* An IPv4 or IPv6 literal, in brackets or not. 0 or UV_EINVAL. */
 static int parse_literal(const char* text, int port, uvsmtp__addr_t* addr) {
   char bare[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+  char* percent;
   size_t len = strlen(text);
   if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
     text++;
@@ -29,10 +44,17 @@ static int parse_literal(const char* text, int port, uvsmtp__addr_t* addr) {
   memset(addr, 0, sizeof(*addr));
   if (uv_ip4_addr(bare, port, &addr->in) == 0) return 0;
   memset(addr, 0, sizeof(*addr));
-  return uv_ip6_addr(bare, port, &addr->in6) == 0 ? 0 : UV_EINVAL;
+  /* libuv takes a scope that it does not know for none. */
+  percent = strchr(bare, '%');
+  if (percent != NULL) *percent = '\0';
+  if (uv_ip6_addr(bare, port, &addr->in6) != 0) return UV_EINVAL;
+  if (percent == NULL) return 0;
+  addr->in6.sin6_scope_id = parse_scope(percent + 1);
+  return addr->in6.sin6_scope_id != 0 ? 0 : UV_EINVAL;
 }
 
-/* A blank or control in a name is a mistake that no resolver should see. */
+/* A blank, a control or a colon in a name is a mistake that no resolver should
+ * see. */
 static int check_host(const char* host) {
   int path = host[0] == '/';
   size_t len = strlen(host);
@@ -45,11 +67,13 @@ static int check_host(const char* host) {
     unsigned char c = (unsigned char)host[i];
     if (c < 32 || c == 127 || (c == 32 && !path)) return UV_EINVAL;
   }
-  return host[0] == '[' ? parse_literal(host, 0, &addr) : 0;
+  if (path || (host[0] != '[' && strchr(host, ':') == NULL)) return 0;
+  return parse_literal(host, 0, &addr);
 }
 
 static int check_target(const uvsmtp_target_t* t) {
   uvsmtp__addr_t addr;
+  if (t->flags != 0) return UV_EINVAL;
   if (t->port < 0 || t->port > 65535) return UV_EINVAL;
   if (t->bind_port < 0 || t->bind_port > 65535) return UV_EINVAL;
   if (t->host != NULL && check_host(t->host) != 0) return UV_EINVAL;
@@ -256,8 +280,11 @@ static void up(uvsmtp_session_t* s) {
   uvsmtp__pump(s);
 }
 
+/* The last reason is as good as any, but for a family that can't be used, or
+ * not from the address to connect from: that says nothing of the server. */
 static void attempt_failed(uvsmtp_session_t* s, int err) {
-  s->connect->error = err;
+  uvsmtp__connect_t* c = s->connect;
+  if (err != UV_EAFNOSUPPORT || c->error == 0) c->error = err;
   uvsmtp__info(s, "connecting failed: ", uvsmtp_strerror(err), 0);
   close_transport(s);
 }

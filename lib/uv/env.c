@@ -178,6 +178,11 @@ int uvsmtp__heap_reserve(uvsmtp_env_t* env) {
   return 0;
 }
 
+uint64_t uvsmtp__now(uvsmtp_env_t* env) {
+  uv_update_time(env->loop);
+  return uv_now(env->loop);
+}
+
 static void on_timer(uv_timer_t* timer);
 
 /* The timer is started only when the first deadline came nearer; otherwise it

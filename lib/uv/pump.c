@@ -24,7 +24,6 @@ static unsigned int dispatch(uvsmtp_session_t* s, unsigned int max) {
     if (event.op == UVSMTP_OP_CONNECT) s->opening = 0;
     cb = (uvsmtp_cb)event.fn;
     if (cb == NULL) continue;
-    s->env->stale = 1;
     cb(s, event.result, event.data);
   }
   return n;
@@ -46,7 +45,6 @@ static void obey(uvsmtp_session_t* s) {
 
 /* The deadline belongs to a wait: it is set when another one begins. */
 static void watch(uvsmtp_session_t* s) {
-  uvsmtp_env_t* env = s->env;
   unsigned int serial = 0;
   int phase = uvsmtp_proto_wait(s->proto, &serial);
   int64_t timeout;
@@ -59,12 +57,7 @@ static void watch(uvsmtp_session_t* s) {
     uvsmtp__deadline(s, UVSMTP__NEVER);
     return;
   }
-  if (env->stale) {
-    /* Completions may have taken long; that is not the server's fault. */
-    env->stale = 0;
-    uv_update_time(env->loop);
-  }
-  uvsmtp__deadline(s, uv_now(env->loop) + (uint64_t)timeout);
+  uvsmtp__deadline(s, uvsmtp__now(s->env) + (uint64_t)timeout);
 }
 
 /* Work keeps the loop alive, an idle session does if the caller wants. */

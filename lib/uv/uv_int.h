@@ -54,11 +54,10 @@ struct uvsmtp_env_s {
   uvsmtp_session_t** heap; /* by key; room for every session */
   uint32_t heap_len;
   uint32_t heap_cap;
-  uint64_t armed;         /* when the timer fires, or UVSMTP__NEVER */
-  uint32_t sessions;      /* open or closing */
-  unsigned int busy;      /* a hook of the caller's may be running */
-  unsigned int handles;   /* while closing: those not yet closed */
-  unsigned int stale : 1; /* completions ran since the loop's clock was read */
+  uint64_t armed;       /* when the timer fires, or UVSMTP__NEVER */
+  uint32_t sessions;    /* open or closing */
+  unsigned int busy;    /* a hook of the caller's may be running */
+  unsigned int handles; /* while closing: those not yet closed */
   unsigned int closing : 1;
   uvsmtp_env_cb close_cb;
   void* close_data;
@@ -66,6 +65,10 @@ struct uvsmtp_env_s {
 
 /* Puts a session on the list of those to be pumped before the next poll. */
 void uvsmtp__kick(uvsmtp_session_t* s);
+
+/* The loop's clock, read anew: the host may have worked for long since the loop
+ * did, and that is not the server's fault. */
+uint64_t uvsmtp__now(uvsmtp_env_t* env);
 
 /* Sets the deadline of a session to an absolute time of the loop's clock, or to
  * UVSMTP__NEVER. Cannot fail: the room was reserved with the session. */
@@ -105,7 +108,7 @@ typedef struct uvsmtp__connect_s {
   struct addrinfo* found; /* what the resolver said, or NULL */
   struct addrinfo* next;  /* the next of them to try */
   unsigned int tries;
-  int error;   /* of the last attempt */
+  int error;   /* of the attempts: what to tell when no other succeeds */
   int aborted; /* nobody waits for the outcome any more */
   unsigned short port;
   uvsmtp__addr_t literal; /* the only address, when family is not 0 */

@@ -54,7 +54,9 @@ static int writable_new(uvsmtp_session_t* s, int fd) {
   int err;
   if (w == NULL) return UV_ENOMEM;
   w->session = s;
-  w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  /* Not a standard stream's number, should the host have closed one: what it
+   * writes there would go to the server. */
+  w->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   err = w->fd < 0 ? uv_translate_sys_error(errno)
                   : uv_poll_init(s->env->loop, &w->poll, w->fd);
   if (err != 0) {
@@ -112,7 +114,7 @@ static ssize_t offer(int fd, const uvsmtp_slice_t* slices, size_t n,
  * nothing more is written, but what it sent is still read, until the end, the
  * deadline, or for a second. */
 static void write_failed(uvsmtp_session_t* s, int err) {
-  uint64_t due = uv_now(s->env->loop) + 1000;
+  uint64_t due = uvsmtp__now(s->env) + 1000;
   uvsmtp__info(s, "writing failed: ", uvsmtp_strerror(err), 0);
   s->write_error = err;
   uvsmtp__writable_drop(s);

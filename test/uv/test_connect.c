@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_connect.c: targets, failures to connect, local addresses and names. */
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -136,14 +137,32 @@ static void test_invalid(void** state) {
     const char* bind_host;
     int bind_port;
   } bad[] = {
-      {"127.0.0.1", -1, NULL, 0},  {"127.0.0.1", 65536, NULL, 0},
-      {"127.0.0.1", 25, NULL, -1}, {"127.0.0.1", 25, NULL, 65536},
-      {"", 25, NULL, 0},           {" ", 25, NULL, 0},
-      {"two words", 25, NULL, 0},  {"a\nb", 25, NULL, 0},
-      {"/a\nb", 25, NULL, 0},      {"a\x7f", 25, NULL, 0},
-      {"[name]", 25, NULL, 0},     {"[::1", 25, NULL, 0},
-      {"[1.2.3]", 25, NULL, 0},    {"127.0.0.1", 25, "localhost", 0},
+      {"127.0.0.1", -1, NULL, 0},
+      {"127.0.0.1", 65536, NULL, 0},
+      {"127.0.0.1", 25, NULL, -1},
+      {"127.0.0.1", 25, NULL, 65536},
+      {"", 25, NULL, 0},
+      {" ", 25, NULL, 0},
+      {"two words", 25, NULL, 0},
+      {"a\nb", 25, NULL, 0},
+      {"/a\nb", 25, NULL, 0},
+      {"a\x7f", 25, NULL, 0},
+      {"[name]", 25, NULL, 0},
+      {"[::1", 25, NULL, 0},
+      {"[1.2.3]", 25, NULL, 0},
+      {"127.0.0.1", 25, "localhost", 0},
       {"127.0.0.1", 25, "", 0},
+      {"host:25", 25, NULL, 0},
+      {"host:25:", 25, NULL, 0},
+      {"::1%none", 25, NULL, 0},
+      {"[::1%none]", 25, NULL, 0},
+      {"[::1%]", 25, NULL, 0},
+      {"[::1%0]", 25, NULL, 0},
+      {"[::1%1x]", 25, NULL, 0},
+      {"[::1%+1]", 25, NULL, 0},
+      {"[::1%4294967296]", 25, NULL, 0},
+      {"[127.0.0.1%1]", 25, NULL, 0},
+      {"::1", 25, "::1%none", 0},
   };
   fixture_t f;
   uvsmtp_session_t* s;
@@ -174,6 +193,10 @@ static void test_invalid(void** state) {
   longest[0] = '/';
   longest[108] = '\0';
   assert_int_equal(UV_EINVAL, uvsmtp_connect(s, &target, NULL, NULL));
+  target.host = NULL;
+  target.flags = 1; /* of a later version */
+  assert_int_equal(UV_EINVAL, uvsmtp_connect(s, &target, NULL, NULL));
+  assert_int_equal(UV_EINVAL, uvsmtp_session_new(&other, f.env, &config));
   config.target = NULL;
   config.timeouts = &timeouts;
   timeouts.dot = -2;
@@ -183,6 +206,58 @@ static void test_invalid(void** state) {
   assert_int_equal(UV_EINVAL, uvsmtp_session_new(&other, f.env, &config));
   close_session(&f, s);
   fixture_finish(&f);
+}
+
+/* ------------------------------------------------------------------ scopes */
+
+/* A link-local address of this machine, and its interface. */
+static int link_local(char* name, char* address, size_t cap) {
+  uv_interface_address_t* list;
+  int found = 0;
+  int n;
+  int i;
+  assert_int_equal(0, uv_interface_addresses(&list, &n));
+  for (i = 0; i < n && !found; i++) {
+    const struct sockaddr_in6* a = &list[i].address.address6;
+    if (a->sin6_family != AF_INET6) continue;
+    if (!IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr)) continue;
+    assert_int_equal(0, uv_ip6_name(a, address, cap));
+    snprintf(name, IF_NAMESIZE, "%s", list[i].name);
+    found = 1;
+  }
+  uv_free_interface_addresses(list, n);
+  return found;
+}
+
+/* The scope of an address by its interface's name and by its number. */
+static void test_scopes(void** state) {
+  char name[IF_NAMESIZE];
+  char digits[16];
+  char address[INET6_ADDRSTRLEN];
+  char host[128];
+  call_t call;
+  log_t log;
+  int fd;
+  int port = closed_port(&fd);
+  (void)state;
+  if (!link_local(name, address, sizeof(address))) {
+    close(fd);
+    skip();
+  }
+  snprintf(digits, sizeof(digits), "%u", if_nametoindex(name));
+  snprintf(host, sizeof(host), "[%s%%%s]", address, name);
+  connect_to(host, port, NULL, &call, &log);
+  assert_int_equal(UV_ECONNREFUSED, call.cause);
+  snprintf(host, sizeof(host), "[%s%%%s]", address, digits);
+  connect_to(host, port, host, &call, &log);
+  assert_int_equal(UV_ECONNREFUSED, call.cause);
+  snprintf(host, sizeof(host), "%s%%%s", address, digits);
+  connect_to(host, port, NULL, &call, &log);
+  assert_int_equal(UV_ECONNREFUSED, call.cause);
+  /* Without a scope it isn't known where that is. */
+  connect_to(address, port, NULL, &call, &log);
+  assert_int_equal(UV_EINVAL, call.cause);
+  close(fd);
 }
 
 /* ---------------------------------------------------------- names, binding */
@@ -329,15 +404,11 @@ static void test_greetings(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_refused),
-      TEST(test_no_such_name),
-      TEST(test_no_such_path),
-      TEST(test_default_target),
-      TEST(test_invalid),
-      TEST(test_default_name),
-      TEST(test_default_name_ipv6),
-      TEST(test_bound),
-      TEST(test_bound_to_the_other_family),
+      TEST(test_refused),      TEST(test_no_such_name),
+      TEST(test_no_such_path), TEST(test_default_target),
+      TEST(test_invalid),      TEST(test_scopes),
+      TEST(test_default_name), TEST(test_default_name_ipv6),
+      TEST(test_bound),        TEST(test_bound_to_the_other_family),
       TEST(test_greetings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

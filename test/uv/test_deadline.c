@@ -228,6 +228,100 @@ static void test_slow_completion(void** state) {
   peer_finish(peer, NULL);
 }
 
+typedef struct busy_s {
+  uv_timer_t timer;
+  call_t* call;
+  uvsmtp_session_t* session;
+  int ms;
+  int over;
+} busy_t;
+
+/* The host's own work, and then a call: the loop's clock was read before. */
+static void on_busy(uv_timer_t* timer) {
+  busy_t* busy = timer->data;
+  call_t* call = busy->call;
+  nap(busy->ms);
+  assert_int_equal(
+      0, CALL(call, call->f, uvsmtp_noop(busy->session, on_call, call)));
+  uv_close((uv_handle_t*)timer, NULL);
+  busy->over = 1;
+}
+
+/* Runs the loop until the host has been busy, called, and the peer has come to
+ * its n-th STALL. */
+static void be_busy(call_t* call, fixture_t* f, uvsmtp_session_t* s, int ms,
+                    peer_t* peer, int n) {
+  busy_t busy;
+  call->f = f;
+  busy.call = call;
+  busy.session = s;
+  busy.ms = ms;
+  busy.over = 0;
+  uv_timer_init(&f->loop, &busy.timer);
+  busy.timer.data = &busy;
+  uv_timer_start(&busy.timer, on_busy, 0, 0);
+  run_until(f, &busy.over, 1);
+  run_to_stall(f, peer, n);
+}
+
+/* Work of the host that takes longer than the deadline of what it then asks
+ * for: neither is this time taken from the server's. */
+static void test_busy_host(void** state) {
+  fixture_t f;
+  call_t noop;
+  uvsmtp_timeouts_t t = all(NEVER);
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  peer_t* peer = peer_play(0,
+                           "S 220 hi\n C EHLO\n S 250 peer\n STALL\n"
+                           "C NOOP\n STALL\n S 250 ok");
+  uvsmtp_session_t* s;
+  (void)state;
+  memset(&noop, 0, sizeof(noop));
+  t.command = 1000;
+  fixture_start(&f);
+  config.timeouts = &t;
+  s = open_session(&f, peer, &config);
+  assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
+  assert_int_equal(0, uvsmtp_hello(s, NULL, NULL));
+  run_to_stall(&f, peer, 1);
+  peer_go(peer);
+  be_busy(&noop, &f, s, 1100, peer, 2);
+  assert_int_equal(0, noop.times);
+  peer_go(peer);
+  wait_for(&noop);
+  assert_int_equal(0, noop.status);
+  close_session(&f, s);
+  fixture_finish(&f);
+  peer_finish(peer, NULL);
+}
+
+/* The second that is left for reading when writing fails begins with the
+ * failure, not with the host's work before it. */
+static void test_busy_host_failing_write(void** state) {
+  fixture_t f;
+  call_t hello, noop;
+  peer_t* peer = peer_play(PEER_UNIX,
+                           "S 220 hi\n C EHLO\n SHUT\n S 250 peer\n STALL\n"
+                           "S 421 4.3.2 too much");
+  uvsmtp_session_t* s;
+  (void)state;
+  memset(&hello, 0, sizeof(hello));
+  memset(&noop, 0, sizeof(noop));
+  fixture_start(&f);
+  s = open_session(&f, peer, NULL);
+  assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
+  assert_int_equal(0, CALL(&hello, &f, uvsmtp_hello(s, on_call, &hello)));
+  wait_for(&hello);
+  be_busy(&noop, &f, s, 1100, peer, 1);
+  assert_int_equal(0, noop.times);
+  peer_go(peer);
+  wait_for(&noop);
+  assert_int_equal(421, noop.code);
+  close_session(&f, s);
+  fixture_finish(&f);
+  peer_finish(peer, NULL);
+}
+
 /* ----------------------------------------------------------- many deadlines */
 
 /* Sessions with all kinds of deadlines on one timer: each ends by its own, and
@@ -358,10 +452,16 @@ static void test_connect(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_silence_in_each_phase), TEST(test_dripping),
-      TEST(test_slow_is_fine),          TEST(test_held_up),
-      TEST(test_slow_completion),       TEST(test_many),
-      TEST(test_later_deadlines),       TEST(test_connect),
+      TEST(test_silence_in_each_phase),
+      TEST(test_dripping),
+      TEST(test_slow_is_fine),
+      TEST(test_held_up),
+      TEST(test_slow_completion),
+      TEST(test_busy_host),
+      TEST(test_busy_host_failing_write),
+      TEST(test_many),
+      TEST(test_later_deadlines),
+      TEST(test_connect),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

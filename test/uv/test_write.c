@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_write.c: peers that vanish while they are written to, with the default
  * disposition of SIGPIPE; replies that explain why; slow readers. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -236,6 +237,7 @@ static void test_no_descriptor(void** state) {
   letter_t letter;
   struct rlimit old;
   struct rlimit none;
+  int first; /* descriptor that is free */
   peer_t* peer = peer_play(PEER_UNIX, ENVELOPE "STALL");
   uvsmtp_session_t* s;
   (void)state;
@@ -247,7 +249,9 @@ static void test_no_descriptor(void** state) {
   wait_for(&call);
   assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &old));
   none = old;
-  none.rlim_cur = 3;
+  first = dup(STDIN_FILENO);
+  close(first);
+  none.rlim_cur = (rlim_t)first;
   assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &none));
   letter_init(&letter, "a@example.com", "b@example.org", text, BIG);
   assert_int_equal(
@@ -258,6 +262,38 @@ static void test_no_descriptor(void** state) {
   assert_int_equal(UV_EMFILE, call.cause);
   assert_int_equal(UVSMTP_OUTCOME_DEFERRED, call.outcome);
   close_session(&f, s);
+  fixture_finish(&f);
+  peer_finish(peer, NULL);
+}
+
+/* A host may have closed its standard streams: what it then writes there must
+ * not go to a server. */
+static void test_standard_streams(void** state) {
+  fixture_t f;
+  call_t call;
+  letter_t letter;
+  int kept;
+  peer_t* peer = peer_play(PEER_UNIX, ENVELOPE "STALL");
+  uvsmtp_session_t* s;
+  (void)state;
+  memset(&call, 0, sizeof(call));
+  fixture_start(&f);
+  s = open_session(&f, peer, NULL);
+  letter_init(&letter, "a@example.com", "b@example.org", text, BIG);
+  assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
+  assert_int_equal(0, CALL(&call, &f, uvsmtp_hello(s, on_call, &call)));
+  wait_for(&call);
+  kept = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+  assert_true(kept >= 3);
+  close(STDIN_FILENO);
+  assert_int_equal(
+      0, CALL(&call, &f, uvsmtp_send(s, &letter.message, on_call, &call)));
+  run_to_stall(&f, peer, 1);
+  assert_int_equal(0, call.times); /* blocked */
+  assert_int_equal(-1, fcntl(STDIN_FILENO, F_GETFD));
+  close_session(&f, s);
+  assert_int_equal(STDIN_FILENO, dup2(kept, STDIN_FILENO));
+  close(kept);
   fixture_finish(&f);
   peer_finish(peer, NULL);
 }
@@ -299,7 +335,7 @@ int main(int argc, char** argv) {
   const struct CMUnitTest tests[] = {
       TEST(test_no_sigpipe),         TEST(test_reply_then_close),
       TEST(test_only_writing_fails), TEST(test_no_descriptor),
-      TEST(test_big_message),
+      TEST(test_standard_streams),   TEST(test_big_message),
   };
   int failed;
   text = make_text();

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* test_addresses.c: names with several addresses, which are tried in turn. The
+ * resolver is one of our own, so that no machine's names matter. */
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+/* A name is the list of its addresses: 4 is 127.0.0.1, 6 is
+ * ::1. libuv finds these two before those of the C library. */
+
+typedef struct answer_s {
+  struct addrinfo info;
+  struct sockaddr_storage addr;
+} answer_t;
+
+static void fill(answer_t* answer, char what) {
+  struct sockaddr_in* four = (struct sockaddr_in*)&answer->addr;
+  struct sockaddr_in6* six = (struct sockaddr_in6*)&answer->addr;
+  memset(answer, 0, sizeof(*answer));
+  answer->info.ai_socktype = SOCK_STREAM;
+  answer->info.ai_addr = (struct sockaddr*)&answer->addr;
+  if (what == '6') {
+    six->sin6_family = AF_INET6;
+    six->sin6_addr = in6addr_loopback;
+    answer->info.ai_addrlen = sizeof(*six);
+  } else {
+    four->sin_family = AF_INET;
+    four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    answer->info.ai_addrlen = sizeof(*four);
+  }
+  answer->info.ai_family = answer->addr.ss_family;
+}
+
+int getaddrinfo(const char* name, const char* service,
+                const struct addrinfo* hints, struct addrinfo** list) {
+  size_t n = strlen(name);
+  size_t i;
+  answer_t* answers = calloc(n, sizeof(*answers));
+  (void)service;
+  (void)hints;
+  if (answers == NULL) return EAI_MEMORY;
+  for (i = 0; i < n; i++) {
+    fill(&answers[i], name[i]);
+    if (i > 0) answers[i - 1].info.ai_next = &answers[i].info;
+  }
+  *list = &answers[0].info;
+  return 0;
+}
+
+void freeaddrinfo(struct addrinfo* list) { free(list); }
+
+/* ------------------------------------------------------------------- tests */
+
+static int have_ipv6(void) {
+  int fd = socket(AF_INET6, SOCK_STREAM, 0);
+  struct sockaddr_in6 addr;
+  int ok;
+  memset(&addr, 0, sizeof(addr));
+  addr.sin6_family = AF_INET6;
+  addr.sin6_addr = in6addr_loopback;
+  ok = fd >= 0 && bind(fd, (struct sockaddr*)&addr, sizeof(addr)) == 0;
+  if (fd >= 0) close(fd);
+  return ok;
+}
+
+/* A port of both loopbacks that nobody listens on, as long as the
+ * socket is open. */
+static int closed_port(int* fd) {
+  struct sockaddr_in6 addr;
+  socklen_t len = sizeof(addr);
+  int off = 0;
+  memset(&addr, 0, sizeof(addr));
+  addr.sin6_family = AF_INET6;
+  *fd = socket(AF_INET6, SOCK_STREAM, 0);
+  assert_int_equal(
+      0, setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)));
+  assert_int_equal(0, bind(*fd, (struct sockaddr*)&addr, len));
+  assert_int_equal(0, getsockname(*fd, (struct sockaddr*)&addr, &len));
+  return ntohs(addr.sin6_port);
+}
+
+/* Why connecting to the name from the address failed. */
+static int cause(const char* name, int port, const char* bind_host) {
+  fixture_t f;
+  call_t call;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_session_t* s;
+  memset(&call, 0, sizeof(call));
+  fixture_start(&f);
+  s = open_session(&f, NULL, NULL);
+  target.host = name;
+  target.port = port;
+  target.bind_host = bind_host;
+  assert_int_equal(0,
+                   CALL(&call, &f, uvsmtp_connect(s, &target, on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(UVSMTP_ECONNECT, call.status);
+  close_session(&f, s);
+  fixture_finish(&f);
+  return call.cause;
+}
+
+/* That an address isn't of the family that we connect from is the least of all
+ * reasons: the last other one is told. */
+static void test_reason(void** state) {
+  int fd;
+  int port;
+  (void)state;
+  if (!have_ipv6()) skip();
+  port = closed_port(&fd);
+  assert_int_equal(UV_ECONNREFUSED, cause("46", port, NULL));
+  assert_int_equal(UV_ECONNREFUSED, cause("46", port, "127.0.0.1"));
+  assert_int_equal(UV_ECONNREFUSED, cause("64", port, "127.0.0.1"));
+  assert_int_equal(UV_ECONNREFUSED, cause("46", port, "::1"));
+  assert_int_equal(UV_ECONNREFUSED, cause("64", port, "::1"));
+  assert_int_equal(UV_ECONNREFUSED, cause("6464", port, "::1"));
+  assert_int_equal(UV_EAFNOSUPPORT, cause("44", port, "::1"));
+  assert_int_equal(UV_EAFNOSUPPORT, cause("6", port, "127.0.0.1"));
+  close(fd);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {TEST(test_reason)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
