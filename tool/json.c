@@ -23,6 +23,8 @@ static size_t sequence(const unsigned char* s, size_t len) {
   return n;
 }
 
+/* What jansson escapes, asked for ASCII, is everything that a terminal might
+ * take for more than a character, but for DEL: that becomes U+FFFD here. */
 json_t* text_json(const char* text, size_t len) {
   char* copy = malloc(len * 3 + 1);
   size_t at = 0;
@@ -31,7 +33,7 @@ json_t* text_json(const char* text, size_t len) {
   if (copy == NULL) return NULL;
   while (i < len) {
     size_t n = sequence((const unsigned char*)text + i, len - i);
-    if (n == 0) {
+    if (n == 0 || text[i] == 0x7F) {
       memcpy(copy + at, "\xEF\xBF\xBD", 3);
       at += 3;
       i++;
@@ -44,6 +46,11 @@ json_t* text_json(const char* text, size_t len) {
   out = json_stringn(copy, at);
   free(copy);
   return out;
+}
+
+void json_print(const json_t* json) {
+  if (json != NULL) json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+  fputc('\n', stdout);
 }
 
 void text_print(FILE* to, const char* text, size_t len) {

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tool.h"
 
@@ -95,6 +96,22 @@ static const char* parse_port(const char* text, int* port) {
   return NULL;
 }
 
+static int is_ipv6(const char* text) {
+  unsigned char address[16];
+  char bare[64];
+  size_t n = strcspn(text, "%"); /* the scope is for the library to know */
+  if (n >= sizeof(bare)) return 0;
+  memcpy(bare, text, n);
+  bare[n] = '\0';
+  return uv_inet_pton(AF_INET6, bare, address) == 0;
+}
+
+static int is_name(const char* host) {
+  unsigned char address[4];
+  return host[0] != '[' && !is_ipv6(host) &&
+         uv_inet_pton(AF_INET, host, address) != 0;
+}
+
 /* HOST, HOST:PORT, [V6], [V6]:PORT, or an IPv6 literal without brackets. */
 static const char* parse_host_port(const char* text, char* host, size_t cap,
                                    int* port) {
@@ -108,7 +125,8 @@ static const char* parse_host_port(const char* text, char* host, size_t cap,
     if (colon != NULL && *colon != ':') return "text follows the bracket";
   } else if (colon != NULL && strchr(colon + 1, ':') == NULL) {
     n = (size_t)(colon - text);
-  } else {
+  } else if (colon != NULL) {
+    if (!is_ipv6(text)) return "the colons make no IPv6 address";
     colon = NULL;
   }
   if (n == 0) return "there is no host";
@@ -120,27 +138,33 @@ static const char* parse_host_port(const char* text, char* host, size_t cap,
 
 static const char* parse_path(options_t* o, const char* path, int lmtp) {
   o->lmtp = lmtp;
+  o->named = 0;
   o->port = 0;
   if (strlen(path) >= sizeof(o->host)) return "the path is too long";
   memcpy(o->host, path, strlen(path) + 1);
   return NULL;
 }
 
+/* Schemes are compared without regard to case (RFC 3986 3.1). */
+static int begins(const char* url, const char* scheme) {
+  return strncasecmp(url, scheme, strlen(scheme)) == 0;
+}
+
 static const char* parse_server(options_t* o, const char* url) {
   const char* rest = strstr(url, "://");
+  const char* wrong;
   char authority[300];
   size_t n;
   if (url[0] == '/') return parse_path(o, url, 1);
-  if (strncmp(url, "smtp:/", 6) == 0 && url[6] != '/')
-    return parse_path(o, url + 5, 0);
+  if (begins(url, "smtp:/") && url[6] != '/') return parse_path(o, url + 5, 0);
   o->lmtp = 0;
   o->port = 0;
   if (rest != NULL) {
-    if (strncmp(url, "smtps://", 8) == 0)
+    if (begins(url, "smtps://"))
       return "smtps needs TLS, which this version does not have";
-    if (strncmp(url, "lmtp://", 7) == 0)
+    if (begins(url, "lmtp://"))
       o->lmtp = 1;
-    else if (strncmp(url, "smtp://", 7) != 0)
+    else if (!begins(url, "smtp://"))
       return "the scheme is not smtp or lmtp";
     url = rest + 3;
   }
@@ -151,7 +175,9 @@ static const char* parse_server(options_t* o, const char* url) {
   authority[n] = '\0';
   if (strchr(authority, '@') != NULL)
     return "a user needs AUTH, which this version does not have";
-  return parse_host_port(authority, o->host, sizeof(o->host), &o->port);
+  wrong = parse_host_port(authority, o->host, sizeof(o->host), &o->port);
+  o->named = wrong == NULL && is_name(o->host);
+  return wrong;
 }
 
 /* Seconds with a fraction, as milliseconds; at least one. */
@@ -214,6 +240,7 @@ int options_parse(options_t* o, int argc, char** argv, const char** error) {
   int option;
   memset(o, 0, sizeof(*o));
   memcpy(o->host, "localhost", sizeof("localhost"));
+  o->named = 1;
   /* An unknown option still lets --json say so. */
   for (option = 1; option < argc; option++)
     if (strcmp(argv[option], "--json") == 0) o->json = 1;

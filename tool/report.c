@@ -7,14 +7,26 @@
 
 /* ------------------------------------------------------------- verdict */
 
-static int is_name_error(int cause) {
+/* libuv says UV_EINVAL of what can't be a name at all. */
+static int is_name_error(int cause, int named) {
   switch (cause) {
+    case UV_EAI_ADDRFAMILY:
     case UV_EAI_AGAIN:
+    case UV_EAI_BADFLAGS:
+    case UV_EAI_BADHINTS:
+    case UV_EAI_CANCELED:
     case UV_EAI_FAIL:
+    case UV_EAI_FAMILY:
+    case UV_EAI_MEMORY:
     case UV_EAI_NODATA:
     case UV_EAI_NONAME:
-    case UV_EAI_ADDRFAMILY:
+    case UV_EAI_OVERFLOW:
+    case UV_EAI_PROTOCOL:
+    case UV_EAI_SERVICE:
+    case UV_EAI_SOCKTYPE:
       return 1;
+    case UV_EINVAL:
+      return named;
     default:
       return 0;
   }
@@ -54,16 +66,16 @@ static verdict_t success(const uvsmtp_result_t* r) {
   return make("ok", EXIT_SENT);
 }
 
-static verdict_t unconnected(const uvsmtp_result_t* r) {
+static verdict_t unconnected(const uvsmtp_result_t* r, int named) {
   const uvsmtp_reply_t* reply = uvsmtp_result_reply(r);
-  if (is_name_error(uvsmtp_result_cause(r)))
+  if (is_name_error(uvsmtp_result_cause(r), named))
     return make("unknown-host", EXIT_NO_HOST);
   if (reply != NULL && uvsmtp_reply_code(reply) / 100 == 5)
     return make("connect-error", EXIT_UNAVAILABLE);
   return make("connect-error", EXIT_TRY_LATER);
 }
 
-verdict_t verdict_of(const uvsmtp_result_t* r) {
+verdict_t verdict_of(const uvsmtp_result_t* r, int named) {
   int outcome = uvsmtp_result_outcome(r);
   if (outcome == UVSMTP_OUTCOME_UNKNOWN)
     return make("delivery-unknown", EXIT_UNSURE);
@@ -79,7 +91,7 @@ verdict_t verdict_of(const uvsmtp_result_t* r) {
     case UVSMTP_EHELO:
       return by_outcome("helo-error", outcome);
     case UVSMTP_ECONNECT:
-      return unconnected(r);
+      return unconnected(r, named);
     case UVSMTP_EDISCONNECTED:
       return make("disconnected", EXIT_TRY_LATER);
     case UV_ETIMEDOUT:

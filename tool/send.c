@@ -4,8 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tool.h"
+
+/* Turns of the loop in which a session closes, unless the system is stuck. */
+enum { TURNS = 16 };
 
 typedef struct run_s {
   options_t o;
@@ -21,7 +25,10 @@ typedef struct run_s {
   verdict_t verdict;
   verdict_t connect; /* of a failed connect, with its report: */
   json_t* connect_json;
-  int silent; /* said all there is to say */
+  int silent;  /* said all there is to say */
+  int settled; /* the message was taken, or may have been */
+  int over;    /* every call has completed */
+  int closed;  /* the session has gone */
 } run_t;
 
 /* ------------------------------------------------------------- the end */
@@ -29,6 +36,7 @@ typedef struct run_s {
 static void closed(uvsmtp_session_t* session, void* data) {
   run_t* run = data;
   (void)session;
+  run->closed = 1;
   (void)uvsmtp_env_close(run->env, NULL, NULL);
 }
 
@@ -43,11 +51,12 @@ static int fail(const options_t* o, const char* status, int exit_status,
   verdict_t v = {status, exit_status};
   if (o->json) {
     json_t* j = report_json_local(&v, error);
-    if (j != NULL) json_dumpf(j, stdout, JSON_COMPACT);
-    fputc('\n', stdout);
+    json_print(j);
     json_decref(j);
   } else {
-    fprintf(stderr, "uvsmtp: %s\n", error);
+    fputs("uvsmtp: ", stderr);
+    text_print(stderr, error, strlen(error));
+    fputc('\n', stderr);
   }
   return exit_status;
 }
@@ -61,7 +70,7 @@ static void connected(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   run_t* run = data;
   (void)session;
   if (run->silent || uvsmtp_result_status(result) == 0) return;
-  run->connect = verdict_of(result);
+  run->connect = verdict_of(result, run->o.named);
   run->connect_json = report_json(&run->connect, result, NULL);
   if (!run->o.json) {
     trace_flush(&run->trace);
@@ -85,10 +94,13 @@ static json_t* merge(run_t* run, const uvsmtp_result_t* result) {
 static void sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                  void* data) {
   run_t* run = data;
+  int outcome = uvsmtp_result_outcome(result);
   (void)session;
   if (run->silent) return;
   trace_flush(&run->trace);
-  run->verdict = verdict_of(result);
+  run->settled =
+      outcome == UVSMTP_OUTCOME_ACCEPTED || outcome == UVSMTP_OUTCOME_UNKNOWN;
+  run->verdict = verdict_of(result, run->o.named);
   if (run->o.json)
     run->json = merge(run, result);
   else if (run->connect.status == NULL)
@@ -96,11 +108,14 @@ static void sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   if (run->connect.status != NULL) run->verdict = run->connect;
 }
 
+/* The last completion. */
 static void quit(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                  void* data) {
+  run_t* run = data;
   (void)session;
   (void)result;
-  end(data);
+  run->over = 1;
+  end(run);
 }
 
 static void interrupted(uv_signal_t* handle, int signum) {
@@ -237,6 +252,17 @@ static int refuse(run_t* run, int rc) {
               rc == UV_EINVAL ? EXIT_BAD_USAGE : EXIT_OS, complaint(rc, run));
 }
 
+/* Runs the loop until every call has completed, and on until the session has
+ * gone: unless it waits for a name lookup that the system is stuck in, which
+ * can't be cancelled. */
+static void run_loop(run_t* run) {
+  int turns;
+  while (!run->over && uv_run(&run->loop, UV_RUN_ONCE) != 0) continue;
+  for (turns = 0; !run->closed && turns < TURNS; turns++)
+    (void)uv_run(&run->loop, UV_RUN_NOWAIT);
+  if (run->closed) (void)uv_run(&run->loop, UV_RUN_DEFAULT);
+}
+
 static int go(run_t* run) {
   int status = 0;
   int rc = uvsmtp_env_new(&run->env, &run->loop, NULL);
@@ -244,7 +270,7 @@ static int go(run_t* run) {
   rc = open_session(run);
   if (rc != 0) {
     status = refuse(run, rc);
-    (void)uvsmtp_env_close(run->env, NULL, NULL);
+    closed(NULL, run);
   } else {
     watch_signals(run);
     rc = submit(run);
@@ -253,7 +279,8 @@ static int go(run_t* run) {
       end(run);
     }
   }
-  (void)uv_run(&run->loop, UV_RUN_DEFAULT);
+  run->over = rc != 0;
+  run_loop(run);
   return rc != 0 ? status : run->verdict.exit_status;
 }
 
@@ -261,9 +288,10 @@ int send_main(int argc, char** argv) {
   static run_t run;
   const char* error = NULL;
   char text[256];
+  int stuck = 0;
   int rc = options_parse(&run.o, argc, argv, &error);
-  if (rc < 0) return EXIT_SENT;
-  if (rc != 0) return fail(&run.o, "invalid-argument", rc, error);
+  if (rc < 0) return finish(EXIT_SENT, 0);
+  if (rc != 0) return finish(fail(&run.o, "invalid-argument", rc, error), 0);
   rc = read_message(&run, text, sizeof(text));
   if (rc != 0) {
     rc = fail(&run.o, "local-error", rc, text);
@@ -271,16 +299,15 @@ int send_main(int argc, char** argv) {
     rc = fail(&run.o, "local-error", EXIT_OS, "no event loop");
   } else {
     rc = go(&run);
-    (void)uv_loop_close(&run.loop);
+    stuck = uv_loop_close(&run.loop) != 0;
   }
-  if (run.json != NULL) {
-    json_dumpf(run.json, stdout, JSON_COMPACT);
-    fputc('\n', stdout);
-  }
+  if (run.json != NULL) json_print(run.json);
   json_decref(run.json);
   json_decref(run.connect_json);
   options_free(&run.o);
   free(run.text);
-  if (fflush(stdout) != 0 || ferror(stdout)) return EXIT_IO;
+  rc = finish(rc, run.settled);
+  /* At an orderly exit libuv waits for its threads. */
+  if (stuck) _exit(rc);
   return rc;
 }

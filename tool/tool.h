@@ -35,6 +35,7 @@ typedef struct options_s {
   char host[256]; /* from --server */
   int port;
   int lmtp;
+  int named; /* host is a name, neither an address nor a path */
   char bind_host[64];
   int bind_port;
   const char* from;
@@ -63,8 +64,8 @@ typedef struct verdict_s {
   int exit_status;
 } verdict_t;
 
-/* The verdict on a result; refused_by_greeting is the result's own reply. */
-verdict_t verdict_of(const uvsmtp_result_t* result);
+/* The verdict on a result. named: the host is a name that was looked up. */
+verdict_t verdict_of(const uvsmtp_result_t* result, int named);
 
 /* A JSON object as documented in the README. connect is the failed connect's
  * result, or NULL; any may be NULL. Returns NULL for no memory. */
@@ -77,8 +78,12 @@ void report_text(const verdict_t* v, const uvsmtp_result_t* connect,
 /* The same two for what failed before there was a result. */
 json_t* report_json_local(const verdict_t* v, const char* error);
 
-/* Text of a server as a JSON string: what is not UTF-8 becomes U+FFFD. */
+/* Text of a stranger as a JSON string: what is not UTF-8 becomes U+FFFD, and so
+ * does DEL. */
 json_t* text_json(const char* text, size_t len);
+/* A line with the JSON on standard output, in ASCII without controls; an empty
+ * one for NULL. */
+void json_print(const json_t* json);
 /* Prints text with controls and octets above 126 as \xNN: it may come from a
  * hostile server. */
 void text_print(FILE* to, const char* text, size_t len);
@@ -89,6 +94,11 @@ typedef struct trace_s {
 } trace_t;
 void trace_print(void* arg, int kind, const char* text, size_t len);
 void trace_flush(trace_t* t);
+
+/* The exit status once all has been said: status, or EXIT_IO if standard output
+ * did not take it all. That is always complained of; settled: whoever tried
+ * again might send a message twice, so that the status stands. */
+int finish(int status, int settled);
 
 /* uvsmtp send */
 int send_main(int argc, char** argv);

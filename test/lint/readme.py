@@ -18,7 +18,7 @@ FENCE = re.compile(r"^```c\n(.*?)^```$", re.M | re.S)
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.M)
-OUTCOMES = re.compile(r"^ *UVSMTP_(?!OUTCOME)(\w+) = \d+,? +/\*", re.M)
+OUTCOMES = re.compile(r"^ *UVSMTP_OUTCOME_(?!NONE)(\w+) = \d+,? +/\*", re.M)
 
 
 def marked(path):

@@ -126,10 +126,10 @@ def result(process, out, err):
     return Result(process.returncode, report, out, err)
 
 
-def run(args, data=b""):
+def run(args, data=b"", env=None):
     """Runs the tool with data on its standard input; (exit, out, err)."""
     done = subprocess.run(args, input=data, capture_output=True, check=False,
-                          timeout=RUN_TIMEOUT)
+                          timeout=RUN_TIMEOUT, env=env)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -150,11 +150,12 @@ def send(server, recipients, *options, message=b"Subject: x\n\nhello\n",
     return result(done, done.stdout, done.stderr)
 
 
-def interrupt(server, recipients, *options, when, signum=signal.SIGINT):
+def interrupt(server, recipients, *options, when, signum=signal.SIGINT,
+              env=None):
     """Sends a message, and a signal to the tool once when() returns."""
     process = subprocess.Popen(
         argv(server, recipients, options), stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
     try:
         process.stdin.write(b"Subject: x\n\nhello\n")
         process.stdin.close()

@@ -100,17 +100,34 @@ class Report(Case):
 
     def test_hostile_text(self):
         """A server's text can't disturb a terminal, nor break the JSON."""
-        lines = ["MAIL 550 5.7.1 a\\x1b[31mred\\xff\\xc3\\xa4\\x07 \"\\\\ end"]
+        # An escape, no UTF-8, a letter, DEL, CSI (C1), a reversal of the text.
+        lines = ["MAIL 550 5.7.1 a\\x1b[31mred\\xff\\xc3\\xa4\\x07 \"\\\\ "
+                 "\\x7f\\xc2\\x9b\\xe2\\x80\\xae end"]
         with Sink(client.programs["sink"], script=lines) as server:
             got = send(smtp(server), ["a@example.net"])
             self.check_sent(got, "sender-refused", 69)
             self.assertEqual(got.report["reply"]["text"],
-                             "5.7.1 a\x1b[31mred\ufffd\xe4\x07 \"\\ end")
+                             "5.7.1 a\x1b[31mred\ufffd\xe4\x07 \"\\ "
+                             "\ufffd\x9b\u202e end")
+            self.assertRegex(got.out, r"\A[ -~]+\n\Z")
             _, out, err = client.run(client.argv(
                 smtp(server), ["a@example.net"], ("--trace",),
                 json_wanted=False), b"x\n")
-        for octet in b"\x1b\x07\xff":
-            self.assertNotIn(octet, out + err)
+        self.assertRegex(out + err, rb"\A[ -~\n]+\Z")
+
+    def test_hostile_arguments(self):
+        """Nor can what we were given ourselves."""
+        name = "no\x1b\x7f\x9b\u202e\xe4such"
+        code, out, err = client.run(client.argv(
+            smtp(), ["a@example.net"], [name]))
+        got = client.result(subprocess.CompletedProcess([], code), out, err)
+        self.check_sent(got, "local-error", 66)
+        self.assertRegex(got.out, r"\A[ -~]+\n\Z")
+        self.assertIn("no\x1b\ufffd\x9b\u202e\xe4such", got.report["error"])
+        code, out, err = client.run(client.argv(
+            smtp(), ["a@example.net"], [name], json_wanted=False))
+        self.assertEqual((code, out), (66, b""))
+        self.assertRegex(err, rb"\A[ -~]+\n\Z")
 
     def test_trace(self):
         """The dialogue on standard error, without the text."""
@@ -128,14 +145,6 @@ class Report(Case):
         self.assertNotIn("s3cr3t", got.err)
         self.assertEqual(got.out.count("\n"), 1)
 
-    def test_output_fails(self):
-        """A report that can't be written is an error."""
-        with open("/dev/full", "wb") as full:
-            done = subprocess.run(
-                client.argv(smtp(), ["a@example.net"], ()), input=b"x\n",
-                stdout=full, stderr=subprocess.PIPE, check=False,
-                timeout=client.RUN_TIMEOUT)
-        self.assertEqual(done.returncode, 74)
 
 
 class Server(Case):
@@ -154,8 +163,11 @@ class Server(Case):
                     (f"smtp://localhost:{server.smtp}", "ESMTP"),
                     (f"127.0.0.1:{server.smtp}", "ESMTP"),
                     (f"lmtp://127.0.0.1:{server.lmtp}", "LMTP"),
+                    (f"SMTP://127.0.0.1:{server.smtp}", "ESMTP"),
+                    (f"lmTP://127.0.0.1:{server.lmtp}", "LMTP"),
                     (server.lmtp_path, "LMTP"),
-                    (f"smtp:{server.smtp_path}", "ESMTP")):
+                    (f"smtp:{server.smtp_path}", "ESMTP"),
+                    (f"Smtp:{server.smtp_path}", "ESMTP")):
                 with self.subTest(url):
                     got = send(url, ["a@example.net"], "--tls", "none")
                     self.check_stored(protocol, got, server)
@@ -167,10 +179,37 @@ class Server(Case):
                     "smtp://x:-1", "smtp://x:25x", "smtp://x:", "smtp://[::1",
                     "smtp://[::1]25", "smtp://user@x", "smtp://x/path",
                     "smtp://" + "x" * 300, "/" + "x" * 300, "smtp://a b",
-                    "smtp://x\r\ny"):
+                    "smtp://x\r\ny", "SMTPS://x", "smtp://localhost:25:",
+                    "smtp:127.0.0.1:4602", "smtp:localhost", "a:b:c", "1:2:25",
+                    "smtp://::1::", "smtp://::1%nosuch", "smtp://[::1%nosuch]",
+                    "smtp://[localhost]"):
             with self.subTest(url):
                 got = send(url, ["a@example.net"])
                 self.check_sent(got, "invalid-argument", 64)
+
+    def test_no_scope(self):
+        """An address that can't be reached is no unknown name."""
+        got = send("smtp://[fe80::1]", ["a@example.net"])
+        self.check_sent(got, "connect-error", 75)
+
+    def test_stages(self):
+        """Without a greeting, the report and its recipients tell one stage."""
+        with processes.closed_port() as s:
+            got = send(f"smtp://127.0.0.1:{s.getsockname()[1]}",
+                       ["a@example.net", "b@example.net"])
+        self.check_sent(got, "connect-error", 75)
+        self.check_stage(got, "CONNECT")
+        for greeting, exit_status in (("421 4.3.2 later!close", 75),
+                                      ("554 5.3.2 never", 69)):
+            with Recorder({"GREETING": greeting}) as recorder:
+                got = send(recorder.url, ["a@example.net", "b@example.net"])
+            self.check_sent(got, "connect-error", exit_status)
+            self.check_stage(got, "GREETING")
+
+    def check_stage(self, got, stage):
+        self.assertEqual(got.report["stage"], stage)
+        self.assertEqual([r["stage"] for r in got.report["recipients"]],
+                         [stage] * 2)
 
     def test_bind(self):
         """--bind is where we come from."""
