@@ -91,23 +91,24 @@ static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return GUARD_SKIP;
 }
 
+/* RFC 3030 4.1: after a refused chunk only RSET makes sense. */
+static int after_refusal(uvsmtp__op_t* op, int stage) {
+  uvsmtp__op_fail(op, -EPERM, 0, stage);
+  return GUARD_SKIP;
+}
+
 /* A BDAT of the caller's own. Under LMTP the last one waits until it is known
  * how many final replies there will be, so that they have a place. */
 static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  int rc;
   if (op->failed || op->last) return GUARD_SKIP;
-  rc = prepare(p, op);
-  return rc;
+  if (p->chunk_refused) return after_refusal(op, S_CHUNK_TEXT);
+  return prepare(p, op);
 }
 
 static int last_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || !op->last) return GUARD_SKIP;
   if ((p->flags & UVSMTP_SESSION_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
-  /* RFC 3030 4.1: after a refused chunk only RSET makes sense. */
-  if (p->chunk_refused) {
-    uvsmtp__op_fail(op, -EPERM, 0, S_LAST_TEXT);
-    return GUARD_SKIP;
-  }
+  if (p->chunk_refused) return after_refusal(op, S_LAST_TEXT);
   return prepare(p, op);
 }
 

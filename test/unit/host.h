@@ -155,4 +155,13 @@ static inline int submit_message(host_t* h, const uvsmtp_message_t* m) {
   return uvsmtp_proto_submit(h->p, &r);
 }
 
+static inline void send_body(host_t* h, uvsmtp_source_t* body) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = body;
+  assert_int_equal(submit_message(h, &m), 0);
+}
+
 #endif

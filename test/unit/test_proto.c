@@ -148,18 +148,13 @@ static void without_connection(void** state) {
 }
 
 static void hooks_are_refused(void** state) {
-  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
   source_t s;
   host_t h;
   (void)state;
   host_open(&h, 0);
   greet(&h, "250-mx\r\n250 CHUNKING\r\n");
   source_init(&s, &h, "hello\n");
-  m.from = "a@x.example";
-  m.rcpts = one_list;
-  m.nrcpts = 1;
-  m.body = &s.source;
-  assert_int_equal(submit_message(&h, &m), 0);
+  send_body(&h, &s.source);
   drain(&h);
   say(&h, "250 ok\r\n");
   say(&h, "250 ok\r\n");
@@ -181,11 +176,7 @@ static void release_comes_later(void** state) {
   (void)state;
   host_open(&h, 0);
   source_init(&s, &h, "x");
-  m.from = "a@x.example";
-  m.rcpts = one_list;
-  m.nrcpts = 1;
-  m.body = &s.source;
-  assert_int_equal(submit_message(&h, &m), 0);
+  send_body(&h, &s.source);
   assert_int_equal(s.released, 0);
   expect(&h, UVSMTP_OP_SEND, UVSMTP_EDISCONNECTED);
   assert_int_equal(s.released, 1);
@@ -197,18 +188,13 @@ static void release_comes_later(void** state) {
 
 /* Freeing the engine releases what it borrowed, once. */
 static void free_releases(void** state) {
-  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
   source_t s;
   host_t h;
   (void)state;
   host_open(&h, 0);
   source_init(&s, &h, "x");
-  m.from = "a@x.example";
-  m.rcpts = one_list;
-  m.nrcpts = 1;
-  m.body = &s.source;
   greet(&h, "250 mx\r\n");
-  assert_int_equal(submit_message(&h, &m), 0);
+  send_body(&h, &s.source);
   host_close(&h);
   assert_int_equal(s.released, 1);
 }
@@ -262,7 +248,6 @@ static void waits_have_phases(void** state) {
 
 /* Octets may come while the source is about to say that there are none. */
 static void resume_within_peek_counts(void** state) {
-  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
   source_t s;
   host_t h;
   (void)state;
@@ -271,11 +256,7 @@ static void resume_within_peek_counts(void** state) {
   source_init(&s, &h, "x");
   s.waits = 2;
   s.resumes = 1;
-  m.from = "a@x.example";
-  m.rcpts = one_list;
-  m.nrcpts = 1;
-  m.body = &s.source;
-  assert_int_equal(submit_message(&h, &m), 0);
+  send_body(&h, &s.source);
   drain(&h);
   say(&h, "250 x\r\n");
   say(&h, "250 x\r\n");
@@ -291,7 +272,6 @@ static void resume_within_peek_counts(void** state) {
 /* A source that never resumes ends by its deadline, safely: no chunk of it was
  * announced. */
 static void waiting_source_times_out(void** state) {
-  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
   uvsmtp_event_t e = UVSMTP_EVENT_INIT;
   source_t s;
   host_t h;
@@ -300,11 +280,7 @@ static void waiting_source_times_out(void** state) {
   greet(&h, "250-x\r\n250 CHUNKING\r\n");
   source_init(&s, &h, "x");
   s.waits = 1000;
-  m.from = "a@x.example";
-  m.rcpts = one_list;
-  m.nrcpts = 1;
-  m.body = &s.source;
-  assert_int_equal(submit_message(&h, &m), 0);
+  send_body(&h, &s.source);
   drain(&h);
   say(&h, "250 x\r\n");
   say(&h, "250 x\r\n");
@@ -369,7 +345,6 @@ static void extensions_can_be_read(void** state) {
 /* The steady state: the second message costs as many allocations as the third,
  * and after each the engine holds what it held before. */
 static void messages_leave_nothing(void** state) {
-  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
   uvsmtp_event_t e = UVSMTP_EVENT_INIT;
   uvsmtp_memory_source_t body;
   size_t octets = 0;
@@ -382,11 +357,7 @@ static void messages_leave_nothing(void** state) {
   octets = h.alloc.octets;
   for (i = 0; i < 3; i++) {
     uvsmtp_source_memory(&body, "x\r\n", 3);
-    m.from = "a@x.example";
-    m.rcpts = one_list;
-    m.nrcpts = 1;
-    m.body = &body.source;
-    assert_int_equal(submit_message(&h, &m), 0);
+    send_body(&h, &body.source);
     drain(&h);
     assert_string_equal(h.out,
                         "MAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n"

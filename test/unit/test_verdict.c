@@ -51,15 +51,6 @@ static void play(player_t* s, host_t* h, const answer_t* answers,
   s->p = h->p;
 }
 
-static void send_body(host_t* h, uvsmtp_source_t* body) {
-  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
-  m.from = "a@x.example";
-  m.rcpts = one_list;
-  m.nrcpts = 1;
-  m.body = body;
-  assert_int_equal(submit_message(h, &m), 0);
-}
-
 static const uvsmtp_result_t* finished(host_t* h) {
   uvsmtp_event_t e = UVSMTP_EVENT_INIT;
   assert_int_equal(uvsmtp_proto_next(h->p, &e), 1);
