@@ -7,7 +7,7 @@
 
 /* Walks over all states by number, then inputs. */
 static inline int gen_named(int state) {
-  return uvsmtp__states[state].name != NULL;
+  return uvsmtp__states[state].name[0] != '\0';
 }
 
 static inline int gen_never(int state, int input) {

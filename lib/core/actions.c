@@ -145,8 +145,15 @@ static void end_text(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   uvsmtp__end_transaction(p);
 }
 
-const uvsmtp__action_t uvsmtp__actions[A_COUNT] = {
-#define XX(name) [A_##name] = name,
+/* A switch, not a table of pointers: see table.h. */
+void uvsmtp__act(uvsmtp_proto_t* p, int action, uvsmtp__entry_t* e,
+                 const uvsmtp__cause_t* why) {
+  switch (action) {
+#define XX(name)     \
+  case A_##name:     \
+    name(p, e, why); \
+    break;
     UVSMTP__ACTION_MAP(XX)
 #undef XX
-};
+  }
+}

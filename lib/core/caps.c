@@ -154,7 +154,7 @@ static uint64_t size_of(const char* params) {
 
 static void set_bits(uvsmtp__caps_t* caps) {
   static const struct {
-    const char* keyword;
+    char keyword[20];
     uint32_t bit;
   } known[] = {
       {"PIPELINING", UVSMTP__CAP_PIPELINING},

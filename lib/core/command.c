@@ -206,9 +206,9 @@ int uvsmtp__parse_path(const char* text, int sender, uvsmtp_slice_t* path,
 }
 
 int uvsmtp__check_command(const char* line) {
-  static const char* const refused[] = {
-      "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT",
-      "DATA", "BDAT", "BURL", "RSET",     "QUIT", "TURN", "ATRN"};
+  static const char refused[][9] = {"EHLO", "HELO", "LHLO", "STARTTLS", "AUTH",
+                                    "MAIL", "RCPT", "DATA", "BDAT",     "BURL",
+                                    "RSET", "QUIT", "TURN", "ATRN"};
   size_t len;
   size_t verb;
   size_t i;

@@ -229,7 +229,7 @@ static int next_step(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   /* The host has not dropped the old connection yet. */
   if (step->state == S_OPENING && p->up && p->rest == S_CLOSED && !p->canceled)
     return 0;
-  rc = uvsmtp__guards[step->guard](p, op);
+  rc = uvsmtp__ask(p, step->guard, op);
   if (rc == GUARD_HOLD) return 0;
   if (rc == GUARD_SKIP) {
     op->step++;

@@ -127,16 +127,14 @@ uvsmtp__entry_t* uvsmtp__fifo_at(uvsmtp_proto_t* p, uint32_t i);
 uvsmtp__entry_t* uvsmtp__fifo_push(uvsmtp_proto_t* p);
 
 /* ---- actions.c ---- */
-typedef void (*uvsmtp__action_t)(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
-                                 const uvsmtp__cause_t* why);
-extern const uvsmtp__action_t uvsmtp__actions[A_COUNT];
+void uvsmtp__act(uvsmtp_proto_t* p, int action, uvsmtp__entry_t* e,
+                 const uvsmtp__cause_t* why);
 /* Forgets the transaction. */
 void uvsmtp__end_transaction(uvsmtp_proto_t* p);
 
 /* ---- plan.c, guards.c ---- */
 enum { GUARD_SKIP, GUARD_TAKE, GUARD_HOLD };
-typedef int (*uvsmtp__guard_t)(uvsmtp_proto_t* p, uvsmtp__op_t* op);
-extern const uvsmtp__guard_t uvsmtp__guards[G_COUNT];
+int uvsmtp__ask(uvsmtp_proto_t* p, int guard, uvsmtp__op_t* op);
 /* Moves the send cursor as far as it goes and finishes what is finished. */
 void uvsmtp__run(uvsmtp_proto_t* p);
 /* 1 when the op has no step left to consider. */

@@ -127,7 +127,7 @@ static void apply(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
   int state = e == NULL ? p->rest : e->state;
   const uvsmtp__row_t* row = &uvsmtp__rows[state][input];
   if (e != NULL && e->op != NULL) judge(p, e->op, state, input, row, why);
-  uvsmtp__actions[row->action](p, e, why);
+  uvsmtp__act(p, row->action, e, why);
   if (row->next == S_HOME)
     p->rest = p->helloed ? S_READY : S_GREETED;
   else if (row->next != S_SAME && uvsmtp__states[row->next].kind == KIND_REST)

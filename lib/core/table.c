@@ -185,45 +185,45 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
 
 /* --------------------------------------------------------------- names */
 
-const char* const uvsmtp__input_names[I_COUNT] = {
+const char uvsmtp__input_names[I_COUNT][12] = {
 #define XX(name, text) #name,
     UVSMTP__INPUT_MAP(XX)
 #undef XX
 };
 
-const char* const uvsmtp__input_texts[I_COUNT] = {
+const char uvsmtp__input_texts[I_COUNT][64] = {
 #define XX(name, text) text,
     UVSMTP__INPUT_MAP(XX)
 #undef XX
 };
 
-const char* const uvsmtp__action_names[A_COUNT] = {
+const char uvsmtp__action_names[A_COUNT][24] = {
 #define XX(name) #name,
     UVSMTP__ACTION_MAP(XX)
 #undef XX
 };
 
-const char* const uvsmtp__guard_names[G_COUNT] = {
+const char uvsmtp__guard_names[G_COUNT][16] = {
 #define XX(name) #name,
     UVSMTP__GUARD_MAP(XX)
 #undef XX
 };
 
-const char* const uvsmtp__plan_names[PLAN_COUNT] = {
+const char uvsmtp__plan_names[PLAN_COUNT][8] = {
 #define XX(name, value) [value] = #name,
     UVSMTP__PLAN_MAP(XX)
 #undef XX
 };
 
 const char* uvsmtp_state_name(int state) {
-  if (state < 0 || state >= S_COUNT || uvsmtp__states[state].name == NULL)
+  if (state < 0 || state >= S_COUNT || uvsmtp__states[state].name[0] == '\0')
     return "?";
   return uvsmtp__states[state].name;
 }
 
 const char* uvsmtp_outcome_name(int outcome) {
-  static const char* const names[] = {"none",     "accepted",      "deferred",
-                                      "rejected", "not-attempted", "unknown"};
+  static const char names[][16] = {"none",     "accepted",      "deferred",
+                                   "rejected", "not-attempted", "unknown"};
   if (outcome < 0 || outcome > UVSMTP_OUTCOME_UNKNOWN) return "?";
   return names[outcome];
 }

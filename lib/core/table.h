@@ -136,8 +136,8 @@ enum { REPLIES_ONE, REPLIES_PER_RCPT };
 enum { TIMES_ONCE, TIMES_MANY };
 
 typedef struct uvsmtp__state_row_s {
-  const char* name;
-  const char* wire;
+  char name[12];
+  char wire[16];
   uint32_t starts; /* bit n: may start in place n */
   uint8_t kind;
   uint8_t ahead;
@@ -155,22 +155,24 @@ typedef struct uvsmtp__row_s {
 } uvsmtp__row_t;
 
 typedef struct uvsmtp__step_row_s {
-  const char* name;
+  char name[8];
   uint8_t plan;
   uint8_t state;
   uint8_t guard;
   uint8_t times;
 } uvsmtp__step_row_t;
 
+/* Words are arrays, not pointers: the tables then need no relocation, stay in
+ * read-only pages that processes share, and the library has no data at all. */
 extern const uvsmtp__state_row_t uvsmtp__states[S_COUNT];
 extern const uvsmtp__row_t uvsmtp__rows[S_COUNT][I_COUNT];
 /* The steps of all plans, a plan's together; the end has plan 0. */
 extern const uvsmtp__step_row_t uvsmtp__steps[];
-extern const char* const uvsmtp__input_names[I_COUNT];
-extern const char* const uvsmtp__input_texts[I_COUNT];
-extern const char* const uvsmtp__action_names[A_COUNT];
-extern const char* const uvsmtp__guard_names[G_COUNT];
-extern const char* const uvsmtp__plan_names[PLAN_COUNT];
+extern const char uvsmtp__input_names[I_COUNT][12];
+extern const char uvsmtp__input_texts[I_COUNT][64];
+extern const char uvsmtp__action_names[A_COUNT][24];
+extern const char uvsmtp__guard_names[G_COUNT][16];
+extern const char uvsmtp__plan_names[PLAN_COUNT][8];
 
 /* The index in uvsmtp__steps of a plan's first step. */
 unsigned int uvsmtp__plan_start(int plan);

@@ -25,7 +25,6 @@ TOOLCHAIN = {
 }
 
 WRITABLE = re.compile(r"\.(data|bss|tdata|tbss)(\..*)?|COMMON")
-READ_ONLY_AFTER_RELOCATION = re.compile(r"\.data\.rel\.ro(\..*)?")
 
 
 def run(program, *args):
@@ -34,8 +33,8 @@ def run(program, *args):
 
 
 def writable(section):
-    return (WRITABLE.fullmatch(section) is not None
-            and READ_ONLY_AFTER_RELOCATION.fullmatch(section) is None)
+    # Relocated data too: it is written to, if only once.
+    return WRITABLE.fullmatch(section) is not None
 
 
 def declared(root):

@@ -20,7 +20,7 @@ enum {
 
 /* SAME and HOME are no states. */
 static int named(int state) {
-  return state < S_COUNT && uvsmtp__states[state].name != NULL;
+  return state < S_COUNT && uvsmtp__states[state].name[0] != '\0';
 }
 
 static int is_rest(int state) {
