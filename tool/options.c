@@ -61,6 +61,7 @@ void options_usage(FILE* to) {
       "  --bind ADDR[:PORT]     the local address to connect from\n"
       "  --timeout SECONDS      deadline of each wait as a whole\n"
       "  --connect-timeout SECONDS\n"
+      "                         that of name lookup and connecting together\n"
       "  --no-pipelining        one command at a time\n"
       "  --no-chunking          DATA even where BDAT is offered\n"
       "  --trace                the dialogue on standard error\n"

@@ -33,7 +33,7 @@ static int is_name_error(int cause, int named) {
 }
 
 static verdict_t make(const char* status, int exit_status) {
-  verdict_t v = {status, exit_status};
+  verdict_t v = {status, exit_status, NULL};
   return v;
 }
 
@@ -165,6 +165,7 @@ static json_t* rcpt_json(const uvsmtp_rcpt_result_t* r) {
 static void error_text(const verdict_t* v, const uvsmtp_result_t* r, char* to,
                        size_t cap) {
   int cause = uvsmtp_result_cause(r);
+  const char* what = uvsmtp_strerror(uvsmtp_result_status(r));
   size_t i;
   size_t refused = 0;
   size_t n = uvsmtp_result_rcpt_count(r);
@@ -174,10 +175,11 @@ static void error_text(const verdict_t* v, const uvsmtp_result_t* r, char* to,
                  UVSMTP_OUTCOME_ACCEPTED;
     snprintf(to, cap, "%zu of %zu recipients were not accepted", refused, n);
   } else if (cause != 0) {
-    snprintf(to, cap, "%s: %s", uvsmtp_strerror(uvsmtp_result_status(r)),
-             uvsmtp_strerror(cause));
+    snprintf(to, cap, "%s%s%s: %s", what, v->where == NULL ? "" : " with ",
+             v->where == NULL ? "" : v->where, uvsmtp_strerror(cause));
   } else {
-    snprintf(to, cap, "%s", uvsmtp_strerror(uvsmtp_result_status(r)));
+    snprintf(to, cap, "%s%s%s", what, v->where == NULL ? "" : ": ",
+             v->where == NULL ? "" : v->where);
   }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* send.c: uvsmtp send: one message, one session, one report. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@ typedef struct run_s {
   uvsmtp_session_t* session;
   uv_signal_t signals[2];
   trace_t trace;
+  char where[300];
   char* text;
   size_t len;
   uvsmtp_memory_source_t source;
@@ -48,7 +51,7 @@ static void end(run_t* run) {
 
 static int fail(const options_t* o, const char* status, int exit_status,
                 const char* error) {
-  verdict_t v = {status, exit_status};
+  verdict_t v = {status, exit_status, NULL};
   if (o->json) {
     json_t* j = report_json_local(&v, error);
     json_print(j);
@@ -71,6 +74,7 @@ static void connected(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   (void)session;
   if (run->silent || uvsmtp_result_status(result) == 0) return;
   run->connect = verdict_of(result, run->o.named);
+  run->connect.where = run->where;
   run->connect_json = report_json(&run->connect, result, NULL);
   if (!run->o.json) {
     trace_flush(&run->trace);
@@ -125,12 +129,52 @@ static void interrupted(uv_signal_t* handle, int signum) {
 
 /* --------------------------------------------------------------- set-up */
 
-static int read_all(FILE* in, char** text, size_t* len) {
+/* While the message is read there is no loop yet to hear of signals. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int signum) {
+  (void)signum;
+  stopped = 1;
+}
+
+/* Holds the signals back but where ppoll lets them in, so that none comes just
+ * before a read that would wait. *before gets the mask to wait with. */
+static void hold_signals(sigset_t* before) {
+  static const int signums[2] = {SIGINT, SIGTERM};
+  struct sigaction act;
+  struct sigaction old;
+  sigset_t held;
+  size_t i;
+  memset(&act, 0, sizeof(act));
+  act.sa_handler = stop;
+  sigemptyset(&held);
+  for (i = 0; i < 2; i++) {
+    (void)sigaddset(&held, signums[i]);
+    if (sigaction(signums[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+      (void)sigaction(signums[i], &act, NULL);
+  }
+  (void)sigprocmask(SIG_BLOCK, &held, before);
+}
+
+/* Octets read, 0 at the end, -1 with errno. */
+static ssize_t read_some(int fd, const sigset_t* mask, char* to, size_t n) {
+  struct pollfd poll_fd = {fd, POLLIN, 0};
+  while (!stopped) {
+    ssize_t got = ppoll(&poll_fd, 1, NULL, mask);
+    if (got >= 0) got = read(fd, to, n);
+    if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
+  }
+  errno = EINTR;
+  return -1;
+}
+
+/* 0 or an errno. */
+static int read_all(int fd, const sigset_t* mask, char** text, size_t* len) {
   size_t cap = 0;
   *text = NULL;
   *len = 0;
   for (;;) {
-    size_t n;
+    ssize_t n;
     if (*len == cap) {
       char* more;
       cap = cap == 0 ? 65536 : cap * 2;
@@ -138,26 +182,32 @@ static int read_all(FILE* in, char** text, size_t* len) {
       if (more == NULL) return ENOMEM;
       *text = more;
     }
-    n = fread(*text + *len, 1, cap - *len, in);
-    *len += n;
-    if (n == 0) return ferror(in) ? (errno != 0 ? errno : EIO) : 0;
+    n = read_some(fd, mask, *text + *len, cap - *len);
+    if (n <= 0) return n == 0 ? 0 : errno;
+    *len += (size_t)n;
   }
 }
 
 static int read_message(run_t* run, char* error, size_t cap) {
   const char* file = run->o.file;
-  FILE* in = stdin;
+  int fd = STDIN_FILENO;
+  sigset_t before;
   int rc;
   if (file != NULL && strcmp(file, "-") != 0) {
-    in = fopen(file, "rb");
-    if (in == NULL) {
+    fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
       snprintf(error, cap, "%.100s: %s", file, strerror(errno));
       return EXIT_NO_INPUT;
     }
   }
-  errno = 0;
-  rc = read_all(in, &run->text, &run->len);
-  if (in != stdin) fclose(in);
+  hold_signals(&before);
+  rc = read_all(fd, &before, &run->text, &run->len);
+  (void)sigprocmask(SIG_SETMASK, &before, NULL);
+  if (fd != STDIN_FILENO) (void)close(fd);
+  if (stopped) {
+    snprintf(error, cap, "interrupted before anything was sent");
+    return EXIT_INTERRUPTED;
+  }
   if (rc == 0) return 0;
   snprintf(error, cap, "%.100s: %s", file == NULL ? "standard input" : file,
            strerror(rc));
@@ -180,6 +230,13 @@ static int open_session(run_t* run) {
   uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
   target.host = o->host;
   target.port = o->port;
+  if (o->host[0] == '/')
+    snprintf(run->where, sizeof(run->where), "%s", o->host);
+  else
+    snprintf(run->where, sizeof(run->where), "%s port %d", o->host,
+             o->port != 0 ? o->port
+             : o->lmtp    ? 2003
+                          : 25);
   if (o->bind_host[0] != '\0') target.bind_host = o->bind_host;
   target.bind_port = o->bind_port;
   set_timeouts(o, &timeouts);
@@ -237,19 +294,53 @@ static void watch_signals(run_t* run) {
   }
 }
 
-static const char* complaint(int rc, const run_t* run) {
+/* Which of the arguments the library would not take: each is offered to it by
+ * itself. What it does take ends unheard. */
+static const char* culprit(run_t* run, const char** value) {
+  const options_t* o = &run->o;
+  size_t i;
+  *value = o->from;
+  if (uvsmtp_mail(run->session, o->from, NULL, 0, NULL, NULL) == UV_EINVAL)
+    return "--from";
+  for (i = 0; i < o->to.n; i++) {
+    *value = o->to.list[i];
+    if (uvsmtp_rcpt(run->session, *value, NULL, 0, NULL, NULL) == UV_EINVAL)
+      return "--to";
+  }
+  for (i = 0; i < o->mail_options.n; i++) {
+    *value = o->mail_options.list[i];
+    if (uvsmtp_mail(run->session, "", value, 1, NULL, NULL) == UV_EINVAL)
+      return "--mail-option";
+  }
+  for (i = 0; i < o->rcpt_options.n; i++) {
+    *value = o->rcpt_options.list[i];
+    if (uvsmtp_mail(run->session, "", value, 1, NULL, NULL) == UV_EINVAL)
+      return "--rcpt-option";
+  }
+  return NULL;
+}
+
+static const char* complaint(int rc, run_t* run, char* text, size_t cap) {
+  const char* value = NULL;
+  const char* name;
   if (rc != UV_EINVAL) return uvsmtp_strerror(rc);
   if (run->session == NULL)
     return "the host, the port, --bind or --helo can't be used";
-  return "an address or option is malformed, too long, or holds a control "
-         "character";
+  name = culprit(run, &value);
+  if (name == NULL) return "the addresses and options are too long together";
+  snprintf(text, cap,
+           "%s %.150s: malformed, too long, or with a control character", name,
+           value);
+  return text;
 }
 
 static int refuse(run_t* run, int rc) {
+  char text[256];
   /* What was accepted before the refusal ends unheard. */
   run->silent = 1;
   return fail(&run->o, rc == UV_EINVAL ? "invalid-argument" : "local-error",
-              rc == UV_EINVAL ? EXIT_BAD_USAGE : EXIT_OS, complaint(rc, run));
+              rc == UV_EINVAL ? EXIT_BAD_USAGE : EXIT_OS,
+              complaint(rc, run, text, sizeof(text)));
 }
 
 /* Runs the loop until every call has completed, and on until the session has
@@ -294,7 +385,8 @@ int send_main(int argc, char** argv) {
   if (rc != 0) return finish(fail(&run.o, "invalid-argument", rc, error), 0);
   rc = read_message(&run, text, sizeof(text));
   if (rc != 0) {
-    rc = fail(&run.o, "local-error", rc, text);
+    rc = fail(&run.o, rc == EXIT_INTERRUPTED ? "cancelled" : "local-error", rc,
+              text);
   } else if (uv_loop_init(&run.loop) != 0) {
     rc = fail(&run.o, "local-error", EXIT_OS, "no event loop");
   } else {

@@ -62,6 +62,7 @@ void options_usage(FILE* to);
 typedef struct verdict_s {
   const char* status; /* "ok", "partial" ... */
   int exit_status;
+  const char* where; /* what could not be connected to, or NULL */
 } verdict_t;
 
 /* The verdict on a result. named: the host is a name that was looked up. */

@@ -339,6 +339,35 @@ class Arguments(Case):
                          ["RCPT TO:<a@example.net> NOTIFY=NEVER",
                           "RCPT TO:<b@example.net> NOTIFY=NEVER"])
 
+    def test_signal_while_reading(self):
+        """Nothing is sent, and it says so, when the message never ends."""
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            process = subprocess.Popen(
+                client.argv(smtp(), ["a@example.net"], ()),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE)
+            bit = 1 << (signum - 1)
+            status = f"/proc/{process.pid}/status"
+            caught = 0
+            while not caught:  # until it has taken the signal over
+                with open(status, encoding="ascii") as lines:
+                    caught = bit & next(int(line.split()[1], 16)
+                                        for line in lines
+                                        if line.startswith("SigCgt"))
+            process.send_signal(signum)
+            out, err = process.communicate(timeout=client.RUN_TIMEOUT)
+            got = client.result(process, out, err)
+            self.assertEqual((got.exit, got.report["status"]),
+                             (130, "cancelled"))
+
+    def test_culprit(self):
+        """The argument that was not taken is named."""
+        for options in (["--to", "a b@example.net"],
+                        ["--mail-option", "X Y"], ["--rcpt-option", "=x"]):
+            got = send(smtp(), ["ok@example.net"], *options)
+            self.assertEqual(got.exit, 64)
+            self.assertIn(" ".join(options), got.report["error"])
+
     def test_signals(self):
         """SIGTERM ends a run as SIGINT does."""
         for signum in (signal.SIGINT, signal.SIGTERM):
