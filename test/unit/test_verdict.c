@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_verdict.c: what a reviewer found: sources that lie, replies that come
- * too early or in halves, servers that take what they had refused. */
+/* test_verdict.c: what hides between the lines: sources that lie, replies that
+ * come too early or in halves, servers that take what they had refused. */
 #include "host.h"
 
 /* ------------------------------------------------------------- sources */

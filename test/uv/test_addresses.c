@@ -8,8 +8,9 @@
 
 #include "fixture.h"
 
-/* A name is the list of its addresses: 4 is 127.0.0.1, 6 is
- * ::1. libuv finds these two before those of the C library. */
+/* A name is the list of its addresses: 4 is 127.0.0.1, 6 is ::1, and 5 is
+ * 127.0.0.2, where nobody listens. libuv finds these two before those of the C
+ * library. */
 
 typedef struct answer_s {
   struct addrinfo info;
@@ -28,7 +29,7 @@ static void fill(answer_t* answer, char what) {
     answer->info.ai_addrlen = sizeof(*six);
   } else {
     four->sin_family = AF_INET;
-    four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    four->sin_addr.s_addr = htonl(INADDR_LOOPBACK + (what == '5'));
     answer->info.ai_addrlen = sizeof(*four);
   }
   answer->info.ai_family = answer->addr.ss_family;
@@ -103,6 +104,51 @@ static int cause(const char* name, int port, const char* bind_host) {
   return call.cause;
 }
 
+typedef struct attempts_s {
+  int made;
+  int failed;
+} attempts_t;
+
+static void count_attempts(void* arg, int kind, const char* text, size_t len) {
+  static const char made[] = "connecting to ";
+  static const char failed[] = "connecting failed: ";
+  attempts_t* a = arg;
+  if (kind != UVSMTP_TRACE_INFO) return;
+  a->made +=
+      len > sizeof(made) - 1 && memcmp(text, made, sizeof(made) - 1) == 0;
+  a->failed +=
+      len > sizeof(failed) - 1 && memcmp(text, failed, sizeof(failed) - 1) == 0;
+}
+
+/* scenario: 15. The first address refuses, the second is the server's; the
+ * trace tells of both. */
+static void test_second_works(void** state) {
+  peer_t* peer = peer_answer(0);
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  attempts_t attempts = {0, 0};
+  uvsmtp_session_t* s;
+  fixture_t f;
+  call_t call;
+  (void)state;
+  memset(&call, 0, sizeof(call));
+  fixture_start(&f);
+  target.host = "54";
+  target.port = peer_port(peer);
+  config.trace = count_attempts;
+  config.trace_arg = &attempts;
+  assert_int_equal(0, uvsmtp_session_new(&s, f.env, &config));
+  assert_int_equal(0,
+                   CALL(&call, &f, uvsmtp_connect(s, &target, on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(0, call.status);
+  assert_int_equal(2, attempts.made);
+  assert_int_equal(1, attempts.failed);
+  close_session(&f, s);
+  fixture_finish(&f);
+  assert_null(peer_finish(peer, NULL));
+}
+
 /* That an address isn't of the family that we connect from is the least of all
  * reasons: the last other one is told. */
 static void test_reason(void** state) {
@@ -123,6 +169,7 @@ static void test_reason(void** state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_reason)};
+  const struct CMUnitTest tests[] = {TEST(test_reason),
+                                     TEST(test_second_works)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,7 @@ static void close_before(const char* host, int turns) {
   fixture_finish(&f);
 }
 
+/* scenario: 17 */
 static void test_while_resolving(void** state) {
   int turns;
   (void)state;

@@ -78,6 +78,7 @@ static void test_refused(void** state) {
   close(fd);
 }
 
+/* scenario: 16, with test_invalid. */
 static void test_no_such_name(void** state) {
   call_t call;
   log_t log;
@@ -88,6 +89,7 @@ static void test_no_such_name(void** state) {
               call.cause == UV_EAI_FAIL || call.cause == UV_EAI_NODATA);
 }
 
+/* scenario: 126 */
 static void test_no_such_path(void** state) {
   call_t call;
   log_t log;
