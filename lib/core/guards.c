@@ -91,8 +91,10 @@ static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return GUARD_SKIP;
 }
 
-/* RFC 3030 4.1: after a refused chunk only RSET makes sense. */
-static int after_refusal(uvsmtp__op_t* op, int stage) {
+/* RFC 3030 4.1: after a refused chunk only RSET makes sense. What is in flight
+ * may be just that, or the next transaction already: its replies will tell. */
+static int after_refusal(const uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
+  if (p->fifo_count > 0) return GUARD_HOLD;
   uvsmtp__op_fail(op, -EPERM, 0, stage);
   return GUARD_SKIP;
 }
@@ -101,14 +103,14 @@ static int after_refusal(uvsmtp__op_t* op, int stage) {
  * how many final replies there will be, so that they have a place. */
 static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || op->last) return GUARD_SKIP;
-  if (p->chunk_refused) return after_refusal(op, S_CHUNK_TEXT);
+  if (p->chunk_refused) return after_refusal(p, op, S_CHUNK_TEXT);
   return prepare(p, op);
 }
 
 static int last_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || !op->last) return GUARD_SKIP;
   if ((p->flags & UVSMTP_SESSION_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
-  if (p->chunk_refused) return after_refusal(op, S_LAST_TEXT);
+  if (p->chunk_refused) return after_refusal(p, op, S_LAST_TEXT);
   return prepare(p, op);
 }
 

@@ -193,6 +193,51 @@ static void taken_after_a_refusal_is_unknown(void** state) {
   host_close(&h);
 }
 
+static int submit_chunk(host_t* h, uvsmtp_memory_source_t* chunk,
+                        const char* text, int last) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_BDAT);
+  uvsmtp_source_memory(chunk, text, strlen(text));
+  r.body = &chunk->source;
+  r.last = last;
+  return uvsmtp_proto_submit(h->p, &r);
+}
+
+/* RSET is on its way: the chunk behind it belongs to another transaction, and
+ * were it left out, the last one would be taken for the whole message. */
+static void refusal_ends_with_its_transaction(void** state) {
+  uvsmtp_memory_source_t chunks[3];
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-h\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "a@x.example"), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_RCPT, "b@y.example"), 0);
+  assert_int_equal(submit_chunk(&h, &chunks[0], "1", 0), 0);
+  drain(&h);
+  say(&h, "250 1\r\n250 2\r\n452 full\r\n");
+  assert_int_equal(submit(&h, UVSMTP_OP_RSET, NULL), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "c@x.example"), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_RCPT, "d@y.example"), 0);
+  assert_int_equal(submit_chunk(&h, &chunks[1], "2", 0), 0);
+  assert_int_equal(submit_chunk(&h, &chunks[2], "3", 1), 0);
+  drain(&h);
+  assert_string_equal(h.out,
+                      "RSET\r\nMAIL FROM:<c@x.example>\r\n"
+                      "RCPT TO:<d@y.example>\r\n");
+  say(&h, "250 reset\r\n");
+  assert_string_equal(h.out, "BDAT 1\r\n2BDAT 1 LAST\r\n3");
+  say(&h, "250 1\r\n250 2\r\n250 3\r\n250 4\r\n");
+  expect(&h, UVSMTP_OP_MAIL, 0);
+  expect(&h, UVSMTP_OP_RCPT, 0);
+  expect(&h, UVSMTP_OP_BDAT, UVSMTP_EDATA);
+  expect(&h, UVSMTP_OP_RSET, 0);
+  expect(&h, UVSMTP_OP_MAIL, 0);
+  expect(&h, UVSMTP_OP_RCPT, 0);
+  expect(&h, UVSMTP_OP_BDAT, 0);
+  expect_outcome(&h, 0, UVSMTP_OUTCOME_ACCEPTED);
+  host_close(&h);
+}
+
 /* The hello that MAIL said by itself is not MAIL's answer. */
 static void hello_is_not_the_answer(void** state) {
   const uvsmtp_result_t* r;
@@ -244,6 +289,7 @@ int main(void) {
       cmocka_unit_test(early_in_halves_is_early),
       cmocka_unit_test(release_may_resume),
       cmocka_unit_test(taken_after_a_refusal_is_unknown),
+      cmocka_unit_test(refusal_ends_with_its_transaction),
       cmocka_unit_test(hello_is_not_the_answer),
       cmocka_unit_test(hello_without_memory_fails),
   };
