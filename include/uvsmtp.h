@@ -172,8 +172,9 @@ UVSMTP_EXTERN int uvsmtp_send(uvsmtp_session_t* session,
 
 /* The commands of a transaction one by one, as smtplib's mail, rcpt and data:
  * none sends RSET when refused. Out of sequence (RCPT without MAIL ...) they
- * complete with UV_EPERM and nothing is sent. options: raw ESMTP parameters,
- * noptions of them. */
+ * complete with UV_EPERM and nothing is sent; after a MAIL that was out of
+ * sequence so do the RCPT, DATA and BDAT behind it. options: raw ESMTP
+ * parameters, noptions of them. */
 UVSMTP_EXTERN int uvsmtp_mail(uvsmtp_session_t* session, const char* from,
                               const char* const* options, size_t noptions,
                               uvsmtp_cb cb, void* data);

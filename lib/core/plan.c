@@ -196,6 +196,9 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   e->whole_at = p->out.queued;
   e->mark = UINT64_MAX;
   predict(p, state);
+  if (state == S_MAIL || state == S_RSET || state == S_EHLO ||
+      state == S_HELO || state == S_OPENING)
+    p->misled = 0;
   if (op == NULL) return 0;
   e->rcpt = (uint32_t)op->next_rcpt;
   if (state == S_RCPT && op->plan == PLAN_SEND) op->next_rcpt++;
@@ -218,6 +221,14 @@ static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
     return;
   }
   uvsmtp__op_fail(op, connecting ? -EISCONN : -EPERM, 0, state);
+  if (state == S_MAIL && op->plan == PLAN_MAIL) p->misled = 1;
+}
+
+/* The caller's MAIL found no place, within a transaction that is still open:
+ * the commands queued behind it were meant for another sender. */
+static int is_misled(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
+  return p->misled && (op->plan == PLAN_RCPT || op->plan == PLAN_DATA ||
+                       op->plan == PLAN_BDAT);
 }
 
 /* Tries the request's next step: 1 when the cursor moved. */
@@ -226,6 +237,8 @@ static int next_step(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   int rc;
   if (!may_go(p, op, step->state)) return 0;
   if (p->canceled) uvsmtp__op_fail(op, -ECANCELED, 0, p->rest);
+  if (!op->started && is_misled(p, op))
+    uvsmtp__op_fail(op, -EPERM, 0, step->state);
   /* The host has not dropped the old connection yet. */
   if (step->state == S_OPENING && p->up && p->rest == S_CLOSED && !p->canceled)
     return 0;

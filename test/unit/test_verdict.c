@@ -238,6 +238,41 @@ static void refusal_ends_with_its_transaction(void** state) {
   host_close(&h);
 }
 
+/* A second MAIL has no place in a transaction, and what was queued behind it
+ * must not go under the first one's sender. */
+static void nothing_goes_under_the_wrong_sender(void** state) {
+  uvsmtp_memory_source_t chunk;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-h\r\n250 CHUNKING\r\n");
+  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "a@x.example"), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_RCPT, "b@y.example"), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "c@x.example"), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_RCPT, "d@y.example"), 0);
+  assert_int_equal(submit_chunk(&h, &chunk, "x\r\n", 1), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_RSET, NULL), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "e@x.example"), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_RCPT, "f@y.example"), 0);
+  drain(&h);
+  say(&h, "250 1\r\n");
+  say(&h, "250 2\r\n");
+  assert_string_equal(h.out, "RSET\r\n");
+  say(&h, "250 3\r\n");
+  say(&h, "250 4\r\n");
+  assert_string_equal(h.out, "RCPT TO:<f@y.example>\r\n");
+  say(&h, "250 5\r\n");
+  expect(&h, UVSMTP_OP_MAIL, 0);
+  expect(&h, UVSMTP_OP_RCPT, 0);
+  expect(&h, UVSMTP_OP_MAIL, -EPERM);
+  expect(&h, UVSMTP_OP_RCPT, -EPERM);
+  expect(&h, UVSMTP_OP_BDAT, -EPERM);
+  expect(&h, UVSMTP_OP_RSET, 0);
+  expect(&h, UVSMTP_OP_MAIL, 0);
+  expect(&h, UVSMTP_OP_RCPT, 0);
+  host_close(&h);
+}
+
 /* The hello that MAIL said by itself is not MAIL's answer. */
 static void hello_is_not_the_answer(void** state) {
   const uvsmtp_result_t* r;
@@ -290,6 +325,7 @@ int main(void) {
       cmocka_unit_test(release_may_resume),
       cmocka_unit_test(taken_after_a_refusal_is_unknown),
       cmocka_unit_test(refusal_ends_with_its_transaction),
+      cmocka_unit_test(nothing_goes_under_the_wrong_sender),
       cmocka_unit_test(hello_is_not_the_answer),
       cmocka_unit_test(hello_without_memory_fails),
   };
