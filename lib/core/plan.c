@@ -163,7 +163,11 @@ static int build(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
 static void predict(uvsmtp_proto_t* p, int state) {
   uint8_t ahead = uvsmtp__states[state].ahead;
   if (ahead == S_HOME) ahead = p->helloed ? S_READY : S_GREETED;
-  if (ahead != S_SAME) p->ahead = ahead;
+  if (ahead == S_SAME) return;
+  p->ahead = ahead;
+  /* What could lead there within the old transaction was refused, so another
+   * has begun, or may begin. */
+  p->misled = 0;
 }
 
 /* A new connection: nothing of the last one may show through. */
@@ -196,9 +200,6 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   e->whole_at = p->out.queued;
   e->mark = UINT64_MAX;
   predict(p, state);
-  if (state == S_MAIL || state == S_RSET || state == S_EHLO ||
-      state == S_HELO || state == S_OPENING)
-    p->misled = 0;
   if (op == NULL) return 0;
   e->rcpt = (uint32_t)op->next_rcpt;
   if (state == S_RCPT && op->plan == PLAN_SEND) op->next_rcpt++;
