@@ -11,23 +11,7 @@ import processes
 from client import Case, send
 from recorder import Recorder
 from servers import Sink
-
-sink = None
-
-
-def setUpModule():
-    global sink
-    server = Sink(client.programs["sink"])
-    sink = server.__enter__()
-
-
-def tearDownModule():
-    if sink is not None:
-        sink.__exit__()
-
-
-def smtp(server=None):
-    return f"smtp://127.0.0.1:{(server or sink).smtp}"
+from shared import setUpModule, smtp, tearDownModule  # noqa: F401
 
 
 class Report(Case):

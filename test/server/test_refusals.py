@@ -4,23 +4,7 @@ status, exit status, outcome of each recipient. Arguments: TOOL SINK."""
 import client
 from client import MODES, Case, send
 from servers import Sink
-
-sink = None
-
-
-def setUpModule():
-    global sink
-    server = Sink(client.programs["sink"])
-    sink = server.__enter__()
-
-
-def tearDownModule():
-    if sink is not None:
-        sink.__exit__()
-
-
-def smtp(server):
-    return f"smtp://127.0.0.1:{server.smtp}"
+from shared import setUpModule, sink, smtp, tearDownModule  # noqa: F401
 
 
 def lmtp(server):
@@ -46,8 +30,8 @@ class Refusal(Case):
 
     def ways(self):
         return [(f"{name}, {mode}", url, options)
-                for name, url in (("SMTP", smtp(sink)), ("LMTP", lmtp(sink)),
-                                  ("LMTP, Unix", sink.lmtp_path))
+                for name, url in (("SMTP", smtp(sink())), ("LMTP", lmtp(sink())),
+                                  ("LMTP, Unix", sink().lmtp_path))
                 for mode, options in MODES.items()]
 
     def test_beside_another(self):
