@@ -37,12 +37,44 @@ extern "C" {
 /* What the sessions of one loop share: read buffer, timer, free lists. */
 typedef struct uvsmtp_env_s uvsmtp_env_t;
 
+/* How names become addresses. The default asks the system by uv_getaddrinfo; a
+ * resolver of the caller's may ask c-ares, a cache, or a test's own list. It is
+ * borrowed until the environment is closed. Both functions run on the loop's
+ * thread, from within the library's work: the rules of a source's hold. */
+typedef struct uvsmtp_resolver_s uvsmtp_resolver_t;
+/* One lookup under way. */
+typedef struct uvsmtp_query_s uvsmtp_query_t;
+struct uvsmtp_resolver_s {
+  size_t size;
+  /* Begins to look host up (a name, never a literal) and returns 0; from then
+   * on query waits for uvsmtp_query_done, which may come before this returns.
+   * Or a negative error, and no more is heard of query. host lives until
+   * uvsmtp_query_done. */
+  int (*resolve)(uvsmtp_resolver_t* self, uv_loop_t* loop, const char* host,
+                 uvsmtp_query_t* query);
+  /* Nobody waits for the answer any more; uvsmtp_query_done is still due, with
+   * any status, now or later. May be NULL. */
+  void (*cancel)(uvsmtp_resolver_t* self, uvsmtp_query_t* query);
+  void* data; /* the resolver's own */
+};
+#define UVSMTP_RESOLVER_INIT(resolve) \
+  { sizeof(uvsmtp_resolver_t), (resolve), NULL, NULL }
+
+/* The answer to a query, exactly once: 0 and n addresses, best first, or an
+ * error (UV_EAI_NONAME ...). They are copied; those of other families than
+ * AF_INET and AF_INET6 are skipped, as are all behind the 16th, and their ports
+ * don't count. On the loop's thread. query is gone after. */
+UVSMTP_EXTERN void uvsmtp_query_done(uvsmtp_query_t* query, int status,
+                                     const struct sockaddr* const* addresses,
+                                     size_t n);
+
 typedef struct uvsmtp_env_config_s {
   size_t size;
-  const uvsmtp_mem_t* mem; /* NULL: malloc and free. Copied */
+  const uvsmtp_mem_t* mem;     /* NULL: malloc and free. Copied */
+  uvsmtp_resolver_t* resolver; /* NULL: the system's */
 } uvsmtp_env_config_t;
 #define UVSMTP_ENV_CONFIG_INIT \
-  { sizeof(uvsmtp_env_config_t), NULL }
+  { sizeof(uvsmtp_env_config_t), NULL, NULL }
 
 typedef void (*uvsmtp_env_cb)(uvsmtp_env_t* env, void* data);
 
@@ -52,8 +84,8 @@ UVSMTP_EXTERN int uvsmtp_env_new(uvsmtp_env_t** env, uv_loop_t* loop,
                                  const uvsmtp_env_config_t* config);
 
 /* Closes it: cb runs once all its handles are closed; after that env is gone.
- * UV_EBUSY while sessions are open or still closing, UV_EALREADY the second
- * time. */
+ * UV_EBUSY while sessions are open or still closing or a file source has not
+ * been released, UV_EALREADY the second time. */
 UVSMTP_EXTERN int uvsmtp_env_close(uvsmtp_env_t* env, uvsmtp_env_cb cb,
                                    void* data);
 
@@ -64,20 +96,40 @@ UVSMTP_EXTERN uv_loop_t* uvsmtp_env_loop(const uvsmtp_env_t* env);
 /* One conversation with one server at a time. */
 typedef struct uvsmtp_session_s uvsmtp_session_t;
 
-/* Where to connect to. */
+/* Ports that are meant when none is given. */
+enum uvsmtp_port {
+  UVSMTP_PORT_SMTP = 25,
+  UVSMTP_PORT_LMTP = 2003 /* smtplib's; no port is registered for LMTP */
+};
+
+enum uvsmtp_target_flags {
+  /* Leaves Nagle's algorithm on: TCP_NODELAY is set otherwise, since a session
+   * writes what it has to say in one go. */
+  UVSMTP_TARGET_DELAY = 1u << 0,
+  /* One address after the other, each until it fails: no race. */
+  UVSMTP_TARGET_IN_TURN = 1u << 1
+};
+
+/* Where to connect to, and how. */
 typedef struct uvsmtp_target_s {
   size_t size;
   const char* host; /* a name, an IPv4 or IPv6 literal (brackets allowed), or,
                        beginning with "/", the path of a Unix socket. NULL:
-                       "localhost" */
+                       "localhost". While port is 0 "name:port", "1.2.3.4:port"
+                       and "[v6]:port" say it here */
   int port;         /* 1 to 65535; 0: 25, or 2003 for LMTP */
-  const char* bind_host; /* the local address to connect from, a literal; NULL:
-                            any */
-  int bind_port;         /* the local port, 0: any */
-  unsigned int flags;    /* must be 0 */
+  const char* bind_host;  /* the local address to connect from, a literal; NULL:
+                             any */
+  int bind_port;          /* the local port, 0: any */
+  unsigned int flags;     /* uvsmtp_target_flags */
+  unsigned int keepalive; /* seconds idle before TCP asks whether the peer is
+                             still there; 0: it does not */
+  unsigned int attempt_delay; /* RFC 8305 5: milliseconds until the next address
+                                 is tried beside those that have not answered;
+                                 0: 250 */
 } uvsmtp_target_t;
 #define UVSMTP_TARGET_INIT \
-  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0 }
+  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0, 0, 0 }
 
 /* Deadlines in milliseconds for each phase as a whole, however slowly octets
  * drip; 0: the default, -1: none. Defaults are the minima of RFC 5321 4.5.3.2.
@@ -98,14 +150,20 @@ typedef struct uvsmtp_timeouts_s {
 #define UVSMTP_TIMEOUTS_INIT \
   { sizeof(uvsmtp_timeouts_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
+/* One value for every phase, as smtplib's timeout: milliseconds, or -1 for none
+ * at all. UV_EINVAL for 0 and below -1. */
+UVSMTP_EXTERN int uvsmtp_timeouts_all(uvsmtp_timeouts_t* timeouts, int64_t ms);
+
 typedef struct uvsmtp_session_config_s {
   size_t size;
   unsigned int flags;                /* uvsmtp_session_flags: LMTP ... */
   const uvsmtp_target_t* target;     /* NULL: all defaults */
   const uvsmtp_timeouts_t* timeouts; /* NULL: all defaults */
-  const char* local_name;  /* argument of EHLO; NULL: the machine's name if it
-                              has a dot, else the address literal of the socket's
-                              own address */
+  const char* local_name;  /* argument of EHLO; NULL: the machine's full name if
+                              it has one, else the address literal of the
+                              socket's own address. That name is looked up once
+                              for an environment, which delays the first session
+                              by a second at most */
   uint32_t max_reply_line; /* as in uvsmtp_proto_config_t */
   uint32_t max_reply_octets;
   uint32_t max_reply_lines;
@@ -140,14 +198,68 @@ UVSMTP_EXTERN int uvsmtp_session_new(uvsmtp_session_t** session,
 UVSMTP_EXTERN int uvsmtp_session_close(uvsmtp_session_t* session,
                                        uvsmtp_close_cb cb, void* data);
 
+/* QUIT, once all that was called before has completed, then close: smtplib's
+ * "with". A session without a connection is closed at once. Always succeeds,
+ * with the exceptions of uvsmtp_session_close, which may still be called to
+ * make it short: both callbacks then run, this one first. Later calls are
+ * refused with UV_ECANCELED. */
+UVSMTP_EXTERN int uvsmtp_session_end(uvsmtp_session_t* session,
+                                     uvsmtp_close_cb cb, void* data);
+
 /* Resolves, connects, reads the greeting. target NULL: the configured one.
  * Failures: UVSMTP_ECONNECT with the reason as cause (UV_ECONNREFUSED,
  * UV_EAI_NONAME ...) or the greeting as reply, UV_ETIMEDOUT, UVSMTP_EPROTOCOL.
- * Addresses are tried in turn. UV_EALREADY while an earlier connect is pending,
- * UV_EISCONN while connected, UV_EINVAL for a bad port, host or address. */
+ * The addresses of a name are raced as RFC 8305 says: families in turn, the
+ * next one when an attempt fails or attempt_delay is over, the first that
+ * connects wins and the others are closed. May be called again after the
+ * session's end, for the same target or another. UV_EALREADY while an earlier
+ * connect is pending, UV_EISCONN while connected, UV_EINVAL for a bad port,
+ * host or address. */
 UVSMTP_EXTERN int uvsmtp_connect(uvsmtp_session_t* session,
                                  const uvsmtp_target_t* target, uvsmtp_cb cb,
                                  void* data);
+
+/* A connection that was made elsewhere: through a SOCKS or HTTP proxy, by a
+ * socket pair, by inetd. One of fd and stream. */
+typedef struct uvsmtp_connection_s {
+  size_t size;
+  uv_os_sock_t fd;     /* a connected stream socket, the library's from the
+                          accepted call on; -1: none */
+  uv_stream_t* stream; /* a connected uv_tcp_t or uv_pipe_t of this loop that is
+                          not being read: the library takes a duplicate of its
+                          descriptor, the handle stays the caller's, to be
+                          closed at once or later. NULL: none */
+  uvsmtp_slice_t
+      early; /* what was read from it already, if anything: the server
+                may have greeted behind a proxy's answer. Copied */
+} uvsmtp_connection_t;
+#define UVSMTP_CONNECTION_INIT                         \
+  {                                                    \
+    sizeof(uvsmtp_connection_t), -1, NULL, { NULL, 0 } \
+  }
+
+/* As uvsmtp_connect, over a connection that is up: reads the greeting.
+ * UV_ENOTSOCK, UV_ENOTCONN, UV_EINVAL (not a stream; none or both given), and a
+ * failure to duplicate the descriptor. */
+UVSMTP_EXTERN int uvsmtp_open(uvsmtp_session_t* session,
+                              const uvsmtp_connection_t* connection,
+                              uvsmtp_cb cb, void* data);
+
+/* The attempts of a connect, in the order of their beginning: to be asked in
+ * its completion, later there are none (0, NULL). Successful ones count too. */
+typedef struct uvsmtp_attempt_s uvsmtp_attempt_t;
+UVSMTP_EXTERN size_t
+uvsmtp_session_attempt_count(const uvsmtp_session_t* session);
+UVSMTP_EXTERN const uvsmtp_attempt_t* uvsmtp_session_attempt(
+    const uvsmtp_session_t* session, size_t i);
+/* 0: connected; UV_ECANCELED: another one was faster; UV_ETIMEDOUT: the
+ * deadline came first; else why it failed. */
+UVSMTP_EXTERN int uvsmtp_attempt_status(const uvsmtp_attempt_t* attempt);
+/* Where to; NULL for a Unix socket. */
+UVSMTP_EXTERN const struct sockaddr* uvsmtp_attempt_address(
+    const uvsmtp_attempt_t* attempt);
+/* Milliseconds that it took. */
+UVSMTP_EXTERN uint64_t uvsmtp_attempt_duration(const uvsmtp_attempt_t* attempt);
 
 /* EHLO (LHLO under LMTP), HELO, and EHLO with HELO as the fallback unless
  * either has already succeeded. name NULL: the configured one. All other
@@ -207,6 +319,16 @@ UVSMTP_EXTERN int uvsmtp_quit(uvsmtp_session_t* session, uvsmtp_cb cb,
 UVSMTP_EXTERN int uvsmtp_command(uvsmtp_session_t* session, const char* line,
                                  uvsmtp_cb cb, void* data);
 
+/* VRFY and EXPN (the address or user name with or without its angle brackets),
+ * HELP (topic NULL: in general): as uvsmtp_command. Servers commonly refuse the
+ * first two, or answer 252: "cannot say". */
+UVSMTP_EXTERN int uvsmtp_verify(uvsmtp_session_t* session, const char* address,
+                                uvsmtp_cb cb, void* data);
+UVSMTP_EXTERN int uvsmtp_expn(uvsmtp_session_t* session, const char* list,
+                              uvsmtp_cb cb, void* data);
+UVSMTP_EXTERN int uvsmtp_help(uvsmtp_session_t* session, const char* topic,
+                              uvsmtp_cb cb, void* data);
+
 /* A source that said UVSMTP_SOURCE_WAIT has octets again. May be called from
  * within hooks; no completion. */
 UVSMTP_EXTERN void uvsmtp_session_resume(uvsmtp_session_t* session);
@@ -222,6 +344,37 @@ UVSMTP_EXTERN int uvsmtp_session_next_extn(const uvsmtp_session_t* session,
                                            uvsmtp_slice_t* keyword,
                                            uvsmtp_slice_t* params);
 
+/* See uvsmtp_proto_ehlo_reply, uvsmtp_proto_helo_reply,
+ * uvsmtp_proto_does_esmtp.
+ */
+UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_session_ehlo_reply(
+    const uvsmtp_session_t* session);
+UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_session_helo_reply(
+    const uvsmtp_session_t* session);
+UVSMTP_EXTERN int uvsmtp_session_does_esmtp(const uvsmtp_session_t* session);
+
+/* The connection's descriptor, and the addresses of its ends as getsockname and
+ * getpeername put them (*len: room in, length out). UV_ENOTCONN when there is
+ * no connection. Reading or writing the descriptor is the library's alone. */
+UVSMTP_EXTERN int uvsmtp_session_fileno(const uvsmtp_session_t* session,
+                                        uv_os_fd_t* fd);
+UVSMTP_EXTERN int uvsmtp_session_local_address(const uvsmtp_session_t* session,
+                                               struct sockaddr* address,
+                                               int* len);
+UVSMTP_EXTERN int uvsmtp_session_peer_address(const uvsmtp_session_t* session,
+                                              struct sockaddr* address,
+                                              int* len);
+
+/* Other deadlines for the waits that begin from now on. UV_EINVAL, UV_ENOMEM,
+ * and as every call on a session that is closing or from within a hook. */
+UVSMTP_EXTERN int uvsmtp_session_set_timeouts(
+    uvsmtp_session_t* session, const uvsmtp_timeouts_t* timeouts);
+
+/* Another trace function from now on; NULL: none. smtplib's set_debuglevel is
+ * this with uvsmtp_printer_trace. UV_EBUSY from within a hook. */
+UVSMTP_EXTERN int uvsmtp_session_set_trace(uvsmtp_session_t* session,
+                                           uvsmtp_trace_cb trace, void* arg);
+
 /* An enum uvsmtp_state: where the session rests, as far as replies were read.
  */
 UVSMTP_EXTERN int uvsmtp_session_state(const uvsmtp_session_t* session);
@@ -236,6 +389,64 @@ UVSMTP_EXTERN uvsmtp_env_t* uvsmtp_session_env(const uvsmtp_session_t* session);
  * session does not keep the loop alive. Work in progress does. Idempotent. */
 UVSMTP_EXTERN void uvsmtp_session_ref(uvsmtp_session_t* session);
 UVSMTP_EXTERN void uvsmtp_session_unref(uvsmtp_session_t* session);
+
+/* ------------------------------------------------------------ body files */
+
+/* A source over a file, read in the background by uv_fs while the session
+ * works: for one message of this session. It is made by the library, and freed
+ * by it when the message's call releases it. By path: opened when the message's
+ * turn comes. By descriptor: duplicated at once, and read from its current
+ * offset, which stays where it is if the file is a regular one. Errors of
+ * opening and reading fail the message with UVSMTP_ESOURCE and the error as
+ * cause: before anything of it was sent if the file can't be read at all; a
+ * file that became shorter meanwhile is an error too (UV_EOF). Pipes, terminals
+ * and sockets are read as their octets come. 0, UV_EINVAL, UV_ENOMEM, UV_EBUSY,
+ * UV_ECANCELED, and for a descriptor that can't be duplicated UV_EBADF or
+ * UV_EMFILE. */
+UVSMTP_EXTERN int uvsmtp_source_path(uvsmtp_source_t** source,
+                                     uvsmtp_session_t* session,
+                                     const char* path);
+UVSMTP_EXTERN int uvsmtp_source_fd(uvsmtp_source_t** source,
+                                   uvsmtp_session_t* session, uv_file fd);
+
+/* Frees such a source that no call has accepted. NULL is fine. */
+UVSMTP_EXTERN void uvsmtp_source_discard(uvsmtp_source_t* source);
+
+/* --------------------------------------------------------- trace printer */
+
+/* Gets octets to print; a line ends with LF. */
+typedef void (*uvsmtp_print_cb)(void* arg, const char* text, size_t len);
+
+enum uvsmtp_print_flags {
+  UVSMTP_PRINT_TIMES = 1u << 0, /* the local time before each line: smtplib's
+                                   debug level 2 */
+  UVSMTP_PRINT_TEXT = 1u << 1   /* the message text too, not only its length */
+};
+
+/* A ready-made trace function: "-> EHLO ...", "<- 250 ...", "** remark", with
+ * everything escaped that a terminal could stumble over. */
+typedef struct uvsmtp_printer_s {
+  size_t size;
+  unsigned int flags;
+  uvsmtp_print_cb print; /* NULL: to standard error, by write(2) */
+  void* arg;
+  const char* prefix; /* before each line, to tell sessions apart; borrowed;
+                         NULL: none */
+  uint64_t octets;    /* private from here */
+  unsigned int state;
+  void* reserved[2];
+} uvsmtp_printer_t;
+
+/* Prepares one: flags, print and arg as above, no prefix. One for each session,
+ * which must outlive its use as trace. */
+UVSMTP_EXTERN void uvsmtp_printer_init(uvsmtp_printer_t* printer,
+                                       unsigned int flags,
+                                       uvsmtp_print_cb print, void* arg);
+/* For a configuration's trace, with the printer as trace_arg. */
+UVSMTP_EXTERN void uvsmtp_printer_trace(void* printer, int kind,
+                                        const char* text, size_t len);
+/* Says how much text has gone by since the last line, if any did. */
+UVSMTP_EXTERN void uvsmtp_printer_flush(uvsmtp_printer_t* printer);
 
 #ifdef __cplusplus
 }

@@ -74,9 +74,14 @@ typedef struct uvsmtp_request_s {
   const uvsmtp_message_t* message; /* SEND */
   uvsmtp_fn fn;                    /* given back with the event: for the */
   void* data;                      /* host's completion */
+  uint64_t due; /* SEND: a time of the host's clock, see uvsmtp_proto_overdue;
+                   0: none. message->timeout is the host's business */
 } uvsmtp_request_t;
-#define UVSMTP_REQUEST_INIT(o) \
-  { sizeof(uvsmtp_request_t), (o), NULL, NULL, 0, NULL, 0, 0, NULL, NULL, NULL }
+#define UVSMTP_REQUEST_INIT(o)                                            \
+  {                                                                       \
+    sizeof(uvsmtp_request_t), (o), NULL, NULL, 0, NULL, 0, 0, NULL, NULL, \
+        NULL, 0                                                           \
+  }
 
 /* A finished request. */
 typedef struct uvsmtp_event_s {
@@ -146,6 +151,15 @@ UVSMTP_EXTERN void uvsmtp_proto_feed(uvsmtp_proto_t* proto, const void* data,
  * attempt first, since wants may ask for another at once. */
 UVSMTP_EXTERN void uvsmtp_proto_timeout(uvsmtp_proto_t* proto);
 
+/* The earliest due time of requests not finished, or an earlier one; 0: none.
+ */
+UVSMTP_EXTERN uint64_t uvsmtp_proto_due(const uvsmtp_proto_t* proto);
+
+/* It is now by the host's clock. Requests that were due by now and have not
+ * begun will fail with UV_ETIMEDOUT in their turn, not attempted; if one is
+ * under way, the session ends as by uvsmtp_proto_timeout. */
+UVSMTP_EXTERN void uvsmtp_proto_overdue(uvsmtp_proto_t* proto, uint64_t now);
+
 /* Ends the engine's work here and now: every request not finished does so with
  * status or cause UV_ECANCELED, and every later one too. What is left is to
  * take the events and to free. */
@@ -189,6 +203,22 @@ UVSMTP_EXTERN int uvsmtp_proto_set_local_name(uvsmtp_proto_t* proto,
                                               const char* name);
 /* 1 if a name was configured or set. */
 UVSMTP_EXTERN int uvsmtp_proto_has_local_name(const uvsmtp_proto_t* proto);
+
+/* The last reply to EHLO or LHLO, and to HELO, refusals included, or NULL: none
+ * since the session began. Valid until the next reply to one of them or the
+ * session's end. smtplib's ehlo_resp and helo_resp. */
+UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_proto_ehlo_reply(
+    const uvsmtp_proto_t* proto);
+UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_proto_helo_reply(
+    const uvsmtp_proto_t* proto);
+
+/* 1 when the last EHLO or LHLO of this session succeeded, so that extensions
+ * and their parameters may be used, else 0. */
+UVSMTP_EXTERN int uvsmtp_proto_does_esmtp(const uvsmtp_proto_t* proto);
+
+/* Another trace function from now on; NULL: none. Not from within a hook. */
+UVSMTP_EXTERN void uvsmtp_proto_set_trace(uvsmtp_proto_t* proto,
+                                          uvsmtp_trace_cb trace, void* arg);
 
 /* Extensions of the last successful EHLO or LHLO; keywords in any case. extn:
  * the parameters (a string, empty if none; the lines of AUTH and the old AUTH=

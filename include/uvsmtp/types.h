@@ -172,6 +172,11 @@ UVSMTP_EXTERN size_t uvsmtp_result_rcpt_count(const uvsmtp_result_t* result);
 UVSMTP_EXTERN const uvsmtp_rcpt_result_t* uvsmtp_result_rcpt(
     const uvsmtp_result_t* result, size_t i);
 
+/* The first recipient whose address is written like this one, octet for octet,
+ * or NULL: the map of smtplib's SMTPRecipientsRefused. */
+UVSMTP_EXTERN const uvsmtp_rcpt_result_t* uvsmtp_result_find_rcpt(
+    const uvsmtp_result_t* result, const char* address);
+
 /* The address as the caller wrote it. */
 UVSMTP_EXTERN const char* uvsmtp_rcpt_result_address(
     const uvsmtp_rcpt_result_t* rcpt);
@@ -198,6 +203,11 @@ enum uvsmtp_source_status {
   UVSMTP_SOURCE_WAIT = 2  /* nothing yet: resume the session when there is */
 };
 
+/* A length that the source sets by itself before its first peek returns
+ * anything but WAIT. A message waits with its MAIL until then, so that what
+ * can't be read fails before anything is said of it. */
+#define UVSMTP_LENGTH_LATER (-2)
+
 /* Where the octets of a message come from. All functions run on the loop's
  * thread from within the library's own work, and may call nothing of the
  * session but resume, which only notes it; every other call returns UV_EBUSY.
@@ -208,9 +218,10 @@ enum uvsmtp_source_status {
  * returned an error took nothing and releases nothing. */
 struct uvsmtp_source_s {
   size_t size;    /* sizeof(uvsmtp_source_t) */
-  int64_t length; /* octets in all, -1 when unknown. A source that ends before,
-                     or hands over a slice that goes beyond, fails the message
-                     with UVSMTP_ESOURCE; it may not be asked for more */
+  int64_t length; /* octets in all, -1 when unknown, or UVSMTP_LENGTH_LATER. A
+                     source that ends before, or hands over a slice that goes
+                     beyond, fails the message with UVSMTP_ESOURCE; it may not
+                     be asked for more */
   /* The octets to send next, by reference: they must stay where they are until
    * consumed covers them. A status above or a negative error, which fails the
    * message with UVSMTP_ESOURCE and, once some of it has been sent or
@@ -243,6 +254,23 @@ typedef struct uvsmtp_memory_source_s {
 
 UVSMTP_EXTERN void uvsmtp_source_memory(uvsmtp_memory_source_t* self,
                                         const void* base, size_t len);
+
+/* A source over several pieces of memory, one after the other, as writev takes
+ * them: a header block here, a body there. The list and what it points to are
+ * borrowed until release. */
+typedef struct uvsmtp_slices_source_s {
+  uvsmtp_source_t source;       /* pass &source */
+  const uvsmtp_slice_t* slices; /* private from here */
+  size_t n;
+  size_t at;
+  size_t off;
+  void* reserved[2];
+} uvsmtp_slices_source_t;
+
+/* Empty slices are allowed. UV_EINVAL when a base is NULL and its len is not 0,
+ * or when the lengths overflow. */
+UVSMTP_EXTERN int uvsmtp_source_slices(uvsmtp_slices_source_t* self,
+                                       const uvsmtp_slice_t* slices, size_t n);
 
 /* A source that calls read for the next octets: it puts 1 to cap octets into
  * buf, sets *n and returns UVSMTP_SOURCE_MORE, or returns another status as
@@ -297,6 +325,14 @@ enum uvsmtp_message_flags {
   UVSMTP_MESSAGE_NO_CHUNKING = 1u << 10
 };
 
+/* Octets of message text, as uvsmtp_result_octets counts them, that have been
+ * given to the transport; called when there are more, from within the library's
+ * work: the rules of a source's functions hold. total: how many there will be
+ * where that is known before (a clean text of known length), else a lower
+ * bound, or -1. The last call of a message that was sent whole has sent equal
+ * to its uvsmtp_result_octets. */
+typedef void (*uvsmtp_progress_cb)(void* arg, uint64_t sent, int64_t total);
+
 /* A message and its envelope: what smtplib's sendmail takes. */
 typedef struct uvsmtp_message_s {
   size_t size;
@@ -310,9 +346,19 @@ typedef struct uvsmtp_message_s {
   size_t nrcpt_options;
   unsigned int flags;     /* uvsmtp_message_flags */
   unsigned int line_ends; /* uvsmtp_line_ends */
+  /* Milliseconds from the accepted call to the verdict, 0: no limit but the
+   * deadlines of the phases. One whose time is over before its turn comes is
+   * not attempted (UV_ETIMEDOUT) and completes in its turn; one under way takes
+   * the connection with it, since SMTP can't call it back. */
+  int64_t timeout;
+  uvsmtp_progress_cb progress; /* or NULL */
+  void* progress_arg;
 } uvsmtp_message_t;
-#define UVSMTP_MESSAGE_INIT \
-  { sizeof(uvsmtp_message_t), NULL, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0 }
+#define UVSMTP_MESSAGE_INIT                                                   \
+  {                                                                           \
+    sizeof(uvsmtp_message_t), NULL, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, \
+        NULL, NULL                                                            \
+  }
 
 /* ---------------------------------------------------------------- memory */
 

@@ -323,3 +323,28 @@ int uvsmtp_proto_next_extn(const uvsmtp_proto_t* p, size_t* cursor,
                            uvsmtp_slice_t* keyword, uvsmtp_slice_t* params) {
   return uvsmtp__caps_next(&p->caps, cursor, keyword, params);
 }
+
+uint64_t uvsmtp_proto_due(const uvsmtp_proto_t* p) {
+  (void)p;
+  return 0;
+}
+void uvsmtp_proto_overdue(uvsmtp_proto_t* p, uint64_t now) {
+  (void)p;
+  (void)now;
+}
+const uvsmtp_reply_t* uvsmtp_proto_ehlo_reply(const uvsmtp_proto_t* p) {
+  (void)p;
+  return NULL;
+}
+const uvsmtp_reply_t* uvsmtp_proto_helo_reply(const uvsmtp_proto_t* p) {
+  (void)p;
+  return NULL;
+}
+int uvsmtp_proto_does_esmtp(const uvsmtp_proto_t* p) { return p->esmtp; }
+void uvsmtp_proto_set_trace(uvsmtp_proto_t* p, uvsmtp_trace_cb trace,
+                            void* arg) {
+  p->trace = trace;
+  p->trace_arg = arg;
+  p->reader.trace = trace;
+  p->reader.trace_arg = arg;
+}

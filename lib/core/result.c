@@ -69,3 +69,10 @@ const uvsmtp_reply_t* uvsmtp_rcpt_result_rcpt_reply(
     const uvsmtp_rcpt_result_t* rcpt) {
   return rcpt->flags & RCPT_REPLIED ? &rcpt->rcpt_reply : NULL;
 }
+
+const uvsmtp_rcpt_result_t* uvsmtp_result_find_rcpt(const uvsmtp_result_t* r,
+                                                    const char* address) {
+  (void)r;
+  (void)address;
+  return NULL;
+}

@@ -72,3 +72,11 @@ void uvsmtp_source_callback(uvsmtp_callback_source_t* self, uvsmtp_read_cb read,
   self->buf = buf;
   self->cap = cap;
 }
+
+int uvsmtp_source_slices(uvsmtp_slices_source_t* self,
+                         const uvsmtp_slice_t* slices, size_t n) {
+  (void)self;
+  (void)slices;
+  (void)n;
+  return -ENOSYS;
+}

@@ -5,6 +5,9 @@
 
 #include "uv/uv_int.h"
 
+/* Of a command without its CRLF (RFC 5321 4.5.3.1.4). */
+enum { LINE_MAX_OCTETS = 510 };
+
 /* --------------------------------------------------------------- timeouts */
 
 int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase) {
@@ -21,14 +24,19 @@ int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase) {
   return s->timeouts[phase];
 }
 
+int uvsmtp_timeouts_all(uvsmtp_timeouts_t* t, int64_t ms) {
+  if (t == NULL || ms == 0 || ms < -1) return UV_EINVAL;
+  t->connect = t->greeting = t->hello = t->mail = t->rcpt = ms;
+  t->data = t->text = t->dot = t->command = t->quit = ms;
+  return 0;
+}
+
+/* Checks all, then takes all. */
 static int copy_timeouts(uvsmtp_session_t* s, const uvsmtp_timeouts_t* from) {
   uvsmtp_timeouts_t t = UVSMTP_TIMEOUTS_INIT;
-  int64_t* to;
+  int64_t to[UVSMTP_PHASE_END];
   int phase;
   if (uvsmtp__take(&t, sizeof(t), from, sizeof(size_t)) != 0) return UV_EINVAL;
-  to = uvsmtp__alloc(&s->env->mem, UVSMTP_PHASE_END * sizeof(*to));
-  if (to == NULL) return UV_ENOMEM;
-  s->timeouts = to;
   to[UVSMTP_PHASE_NONE] = -1;
   to[UVSMTP_PHASE_CONNECT] = t.connect;
   to[UVSMTP_PHASE_GREETING] = t.greeting;
@@ -45,6 +53,11 @@ static int copy_timeouts(uvsmtp_session_t* s, const uvsmtp_timeouts_t* from) {
     if (to[phase] < -1) return UV_EINVAL;
     if (to[phase] > INT64_C(1) << 40) to[phase] = -1;
   }
+  if (s->timeouts == NULL) {
+    s->timeouts = uvsmtp__alloc(&s->env->mem, sizeof(to));
+  }
+  if (s->timeouts == NULL) return UV_ENOMEM;
+  memcpy(s->timeouts, to, sizeof(to));
   return 0;
 }
 
@@ -65,6 +78,7 @@ void uvsmtp__session_done(uvsmtp_session_t* s) {
   if (!s->drained || s->handles != 0) return;
   uvsmtp__forget(s);
   s->env->sessions--;
+  if (s->end_cb != NULL) s->end_cb(s, s->end_data);
   if (s->close_cb != NULL) s->close_cb(s, s->close_data);
   session_free(s);
 }
@@ -132,12 +146,8 @@ int uvsmtp_session_new(uvsmtp_session_t** out, uvsmtp_env_t* env,
   return 0;
 }
 
-int uvsmtp_session_close(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
-  if (s->env->busy != 0) return UV_EBUSY;
-  if (s->closing) return UV_EALREADY;
+static void begin_close(uvsmtp_session_t* s) {
   s->closing = 1;
-  s->close_cb = cb;
-  s->close_data = data;
   uvsmtp__deadline(s, UVSMTP__NEVER);
   if (s->conn == UVSMTP__UP) {
     uv_read_stop(&s->transport.stream);
@@ -145,6 +155,15 @@ int uvsmtp_session_close(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
     uvsmtp__shut(s); /* no lookup or attempt goes on to the next step */
   }
   uvsmtp__kick(s);
+}
+
+int uvsmtp_session_close(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
+  if (s->env->busy != 0) return UV_EBUSY;
+  if (s->closed) return UV_EALREADY;
+  s->closed = 1;
+  s->close_cb = cb;
+  s->close_data = data;
+  if (!s->closing) begin_close(s);
   return 0;
 }
 
@@ -152,7 +171,7 @@ int uvsmtp_session_close(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
 
 static int admit(const uvsmtp_session_t* s) {
   if (s->env->busy != 0) return UV_EBUSY;
-  return s->closing ? UV_ECANCELED : 0;
+  return s->closing || s->ending ? UV_ECANCELED : 0;
 }
 
 static int submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
@@ -170,6 +189,26 @@ static int submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
   } else {
     uvsmtp__kick(s);
   }
+  return 0;
+}
+
+static void on_ended(uvsmtp_session_t* s, const uvsmtp_result_t* result,
+                     void* data) {
+  (void)result;
+  (void)data;
+  if (!s->closing) begin_close(s);
+}
+
+int uvsmtp_session_end(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_QUIT);
+  if (s->env->busy != 0) return UV_EBUSY;
+  if (s->ending || s->closing) return UV_EALREADY;
+  if (submit(s, &request, on_ended, NULL) != 0) {
+    begin_close(s); /* no memory for a QUIT: then without */
+  }
+  s->ending = 1;
+  s->end_cb = cb;
+  s->end_data = data;
   return 0;
 }
 
@@ -281,6 +320,52 @@ int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
   return submit(s, &request, cb, data);
 }
 
+/* A verb and an argument, as smtplib's: an address loses its angle brackets,
+ * which belong to MAIL and RCPT alone (RFC 5321 4.1.1.6). */
+static int submit_verb(uvsmtp_session_t* s, const char* verb, const char* arg,
+                       uvsmtp_cb cb, void* data) {
+  char line[LINE_MAX_OCTETS + 1];
+  size_t used = strlen(verb);
+  size_t len = arg == NULL ? 0 : strlen(arg);
+  memcpy(line, verb, used);
+  if (len >= 2 && arg[0] == '<' && arg[len - 1] == '>') {
+    arg++;
+    len -= 2;
+  }
+  if (len > LINE_MAX_OCTETS - used - 1) return UV_EINVAL;
+  if (len > 0) {
+    line[used++] = ' ';
+    memcpy(line + used, arg, len);
+    used += len;
+  }
+  line[used] = '\0';
+  return submit_text(s, UVSMTP_OP_COMMAND, line, cb, data);
+}
+
+int uvsmtp_verify(uvsmtp_session_t* s, const char* address, uvsmtp_cb cb,
+                  void* data) {
+  if (address == NULL || address[0] == '\0') return UV_EINVAL;
+  return submit_verb(s, "VRFY", address, cb, data);
+}
+
+int uvsmtp_expn(uvsmtp_session_t* s, const char* list, uvsmtp_cb cb,
+                void* data) {
+  if (list == NULL || list[0] == '\0') return UV_EINVAL;
+  return submit_verb(s, "EXPN", list, cb, data);
+}
+
+int uvsmtp_help(uvsmtp_session_t* s, const char* topic, uvsmtp_cb cb,
+                void* data) {
+  return submit_verb(s, "HELP", topic, cb, data);
+}
+
+int uvsmtp_session_set_timeouts(uvsmtp_session_t* s,
+                                const uvsmtp_timeouts_t* timeouts) {
+  int err = admit(s);
+  if (err == 0 && timeouts == NULL) err = UV_EINVAL;
+  return err != 0 ? err : copy_timeouts(s, timeouts);
+}
+
 /* Only noted, since the source may be saying WAIT just now; and worked off in
  * the loop's next turn, so that one that does so each time leaves room. */
 void uvsmtp_session_resume(uvsmtp_session_t* s) {
@@ -288,43 +373,6 @@ void uvsmtp_session_resume(uvsmtp_session_t* s) {
   s->resumed = 1;
   uvsmtp__kick(s);
 }
-
-/* ------------------------------------------------------------------ asking */
-
-int uvsmtp_session_has_extn(const uvsmtp_session_t* s, const char* keyword) {
-  return uvsmtp_proto_extn(s->proto, keyword) != NULL;
-}
-
-const char* uvsmtp_session_extn(const uvsmtp_session_t* s,
-                                const char* keyword) {
-  return uvsmtp_proto_extn(s->proto, keyword);
-}
-
-int uvsmtp_session_next_extn(const uvsmtp_session_t* s, size_t* cursor,
-                             uvsmtp_slice_t* keyword, uvsmtp_slice_t* params) {
-  return uvsmtp_proto_next_extn(s->proto, cursor, keyword, params);
-}
-
-int uvsmtp_session_state(const uvsmtp_session_t* s) {
-  return uvsmtp_proto_state(s->proto);
-}
-
-void* uvsmtp_session_data(const uvsmtp_session_t* s) { return s->data; }
-
-void uvsmtp_session_set_data(uvsmtp_session_t* s, void* data) {
-  s->data = data;
-}
-
-uvsmtp_env_t* uvsmtp_session_env(const uvsmtp_session_t* s) { return s->env; }
-
-static void set_ref(uvsmtp_session_t* s, int wanted) {
-  s->unwanted = !wanted;
-  uvsmtp__hold(s);
-}
-
-void uvsmtp_session_ref(uvsmtp_session_t* s) { set_ref(s, 1); }
-
-void uvsmtp_session_unref(uvsmtp_session_t* s) { set_ref(s, 0); }
 
 /* ------------------------------------------------------------------- trace */
 

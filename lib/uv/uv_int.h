@@ -4,6 +4,9 @@
  *
  *   env.c      read buffer, free lists, deadlines, fresh stacks
  *   session.c  the public calls of a session, its end
+ *   look.c     what can be asked of a session, and set
+ *   file.c     body sources over files
+ *   printer.c  the ready-made trace function
  *   connect.c  from a target to a transport that is up, and its closing
  *   write.c    the only writer to a socket
  *   pump.c     moves the octets, calls the completions */
@@ -152,6 +155,8 @@ struct uvsmtp_session_s {
   uvsmtp_trace_cb trace;
   void* trace_arg;
   void* data;
+  uvsmtp_close_cb end_cb; /* of uvsmtp_session_end */
+  void* end_data;
   uvsmtp_close_cb close_cb;
   void* close_data;
   uvsmtp__link_t kicked;
@@ -172,7 +177,9 @@ struct uvsmtp_session_s {
   unsigned int pumping : 1;
   unsigned int again : 1;   /* something happened while pumping */
   unsigned int resumed : 1; /* the caller called resume */
-  unsigned int closing : 1; /* the caller called close */
+  unsigned int ending : 1;  /* the caller called end */
+  unsigned int closed : 1;  /* the caller called close */
+  unsigned int closing : 1; /* either's close has begun */
   unsigned int drained : 1; /* and everything has been completed since */
 };
 
