@@ -51,9 +51,9 @@ def declared(root):
 
 
 def check_exports(root, shared):
-    listed = [line for line in
+    listed = [line.strip() for line in
               (root / "test/lint/symbols.txt").read_text().splitlines()
-              if line and not line.startswith("#")]
+              if line.startswith("  ")]
     exported = {line.split()[-1] for line in
                 run("nm", "-D", "--defined-only", shared).splitlines()}
     problems = []
