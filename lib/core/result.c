@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* result.c: results read through functions, so that they may grow. */
+#include <string.h>
+
 #include "core/op.h"
 
 int uvsmtp_result_status(const uvsmtp_result_t* result) {
@@ -70,9 +72,11 @@ const uvsmtp_reply_t* uvsmtp_rcpt_result_rcpt_reply(
   return rcpt->flags & RCPT_REPLIED ? &rcpt->rcpt_reply : NULL;
 }
 
-const uvsmtp_rcpt_result_t* uvsmtp_result_find_rcpt(const uvsmtp_result_t* r,
-                                                    const char* address) {
-  (void)r;
-  (void)address;
+const uvsmtp_rcpt_result_t* uvsmtp_result_find_rcpt(
+    const uvsmtp_result_t* result, const char* address) {
+  size_t i;
+  for (i = 0; i < result->nrcpts; i++)
+    if (strcmp(result->rcpts[i].address, address) == 0)
+      return &result->rcpts[i];
   return NULL;
 }

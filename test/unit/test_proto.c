@@ -322,6 +322,32 @@ static void borrows_strings_when_told(void** state) {
   }
 }
 
+/* The first one counts when an address is given twice. */
+static void recipients_are_found(void** state) {
+  static const uvsmtp_rcpt_t two = UVSMTP_RCPT_INIT("<c@z.example>");
+  static const uvsmtp_rcpt_t* const list[] = {&one, &two, &one};
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  uvsmtp_memory_source_t body;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  uvsmtp_source_memory(&body, "x", 1);
+  m.from = "a@x.example";
+  m.rcpts = list;
+  m.nrcpts = 3;
+  m.body = &body.source;
+  assert_int_equal(submit_message(&h, &m), 0);
+  assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+  assert_ptr_equal(uvsmtp_result_find_rcpt(e.result, "b@y.example"),
+                   uvsmtp_result_rcpt(e.result, 0));
+  assert_ptr_equal(uvsmtp_result_find_rcpt(e.result, "<c@z.example>"),
+                   uvsmtp_result_rcpt(e.result, 1));
+  assert_null(uvsmtp_result_find_rcpt(e.result, "c@z.example"));
+  assert_null(uvsmtp_result_find_rcpt(e.result, ""));
+  host_close(&h);
+}
+
 static void extensions_can_be_read(void** state) {
   uvsmtp_slice_t keyword;
   uvsmtp_slice_t params;
@@ -411,6 +437,7 @@ int main(void) {
       cmocka_unit_test(resume_within_peek_counts),
       cmocka_unit_test(waiting_source_times_out),
       cmocka_unit_test(borrows_strings_when_told),
+      cmocka_unit_test(recipients_are_found),
       cmocka_unit_test(extensions_can_be_read),
       cmocka_unit_test(messages_leave_nothing),
       cmocka_unit_test(cancel_is_final),

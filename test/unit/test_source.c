@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_source.c: body sources over memory and over a reading function. */
+/* test_source.c: body sources over memory, in one piece or several, and
+ * over a reading function. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,6 +112,54 @@ static void test_callback(void** state) {
   assert_int_equal(script.calls, 4);
 }
 
+static void test_slices(void** state) {
+  static const uvsmtp_slice_t list[] = {{NULL, 0}, {"ab", 2},  {"", 0},
+                                        {NULL, 0}, {"cde", 3}, {"x", 0}};
+  uvsmtp_slices_source_t m;
+  uvsmtp_source_t* s = &m.source;
+  uvsmtp_slice_t out;
+  int round;
+
+  (void)state;
+  assert_int_equal(uvsmtp_source_slices(&m, list, 6), 0);
+  assert_int_equal(s->size, sizeof(*s));
+  assert_int_equal(s->length, 5);
+  assert_null(s->release);
+  for (round = 0; round < 2; round++) {
+    assert_int_equal(s->peek(s, &out), UVSMTP_SOURCE_MORE);
+    assert_ptr_equal(out.base, list[1].base);
+    assert_int_equal(out.len, 2);
+    s->consumed(s, 1);
+    assert_int_equal(s->peek(s, &out), UVSMTP_SOURCE_MORE);
+    assert_int_equal(out.len, 1);
+    assert_memory_equal(out.base, "b", 1);
+    s->consumed(s, 1);
+    assert_int_equal(s->peek(s, &out), UVSMTP_SOURCE_MORE);
+    assert_ptr_equal(out.base, list[4].base);
+    assert_int_equal(out.len, 3);
+    s->consumed(s, 3);
+    assert_int_equal(s->peek(s, &out), UVSMTP_SOURCE_EOF);
+    assert_int_equal(s->peek(s, &out), UVSMTP_SOURCE_EOF);
+    assert_int_equal(s->rewind(s), 0);
+  }
+}
+
+static void test_slices_refused(void** state) {
+  static const uvsmtp_slice_t hollow[] = {{"ab", 2}, {NULL, 1}};
+  static const uvsmtp_slice_t huge[] = {{"a", SIZE_MAX / 2}, {"b", 1}};
+  uvsmtp_slices_source_t m;
+  uvsmtp_slice_t out;
+
+  (void)state;
+  assert_int_equal(uvsmtp_source_slices(&m, NULL, 1), -EINVAL);
+  assert_int_equal(uvsmtp_source_slices(&m, hollow, 2), -EINVAL);
+  assert_int_equal(uvsmtp_source_slices(&m, huge, 2), -EINVAL);
+  assert_int_equal(uvsmtp_source_slices(&m, huge, 1), 0);
+  assert_int_equal(uvsmtp_source_slices(&m, NULL, 0), 0);
+  assert_int_equal(m.source.length, 0);
+  assert_int_equal(m.source.peek(&m.source, &out), UVSMTP_SOURCE_EOF);
+}
+
 /* Forgets to say how many. */
 static int read_none(void* arg, void* buf, size_t cap, size_t* n) {
   (void)arg;
@@ -149,10 +198,9 @@ static void test_callback_fails(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_memory),
-      cmocka_unit_test(test_no_memory_at_all),
-      cmocka_unit_test(test_callback),
-      cmocka_unit_test(test_callback_fails),
+      cmocka_unit_test(test_memory),   cmocka_unit_test(test_no_memory_at_all),
+      cmocka_unit_test(test_slices),   cmocka_unit_test(test_slices_refused),
+      cmocka_unit_test(test_callback), cmocka_unit_test(test_callback_fails),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
