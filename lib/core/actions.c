@@ -13,6 +13,12 @@ void uvsmtp__end_transaction(uvsmtp_proto_t* p) {
   uvsmtp__buf_free(&p->mem, &p->addresses);
 }
 
+void uvsmtp__forget_server(uvsmtp_proto_t* p) {
+  uvsmtp__caps_clear(&p->caps, &p->mem);
+  uvsmtp__reply_forget(&p->mem, &p->ehlo);
+  uvsmtp__reply_forget(&p->mem, &p->helo);
+}
+
 static void none(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                  const uvsmtp__cause_t* why) {
   (void)p;
@@ -26,9 +32,17 @@ static void no_memory(uvsmtp_proto_t* p, uvsmtp__entry_t* e) {
   uvsmtp__op_fail(e->op, -ENOMEM, 0, e->state);
 }
 
+/* A hello is to be looked at after its request has long completed. */
+static void keep_hello(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                       const uvsmtp__cause_t* why) {
+  uvsmtp__kept_t** to = e->state == S_HELO ? &p->helo : &p->ehlo;
+  if (uvsmtp__reply_keep(&p->mem, why->reply, to) != 0) no_memory(p, e);
+}
+
 /* EHLO is also a RSET (RFC 5321 4.1.4). */
 static void learn_extensions(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                              const uvsmtp__cause_t* why) {
+  keep_hello(p, e, why);
   uvsmtp__end_transaction(p);
   p->helloed = 1;
   p->esmtp = 1;
@@ -38,8 +52,7 @@ static void learn_extensions(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
 
 static void forget_extensions(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                               const uvsmtp__cause_t* why) {
-  (void)e;
-  (void)why;
+  keep_hello(p, e, why);
   p->esmtp = 0;
   uvsmtp__caps_clear(&p->caps, &p->mem);
 }

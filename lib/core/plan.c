@@ -174,7 +174,7 @@ static void predict(uvsmtp_proto_t* p, int state) {
 static void begin_session(uvsmtp_proto_t* p) {
   uvsmtp__out_clear(&p->mem, &p->out);
   uvsmtp__reader_reset(&p->reader, &p->mem);
-  uvsmtp__caps_clear(&p->caps, &p->mem);
+  uvsmtp__forget_server(p);
 }
 
 /* Puts the step's command into flight. 0 or an error: nothing was queued. */

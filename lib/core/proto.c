@@ -103,7 +103,7 @@ void uvsmtp_proto_free(uvsmtp_proto_t* p) {
   uvsmtp__buf_free(&mem, &p->addresses);
   uvsmtp__out_clear(&mem, &p->out);
   uvsmtp__reader_reset(&p->reader, &mem);
-  uvsmtp__caps_clear(&p->caps, &mem);
+  uvsmtp__forget_server(p);
   uvsmtp__free(&mem, p->local_name, p->local_name_size);
   uvsmtp__free(&mem, p, sizeof(*p));
 }
@@ -332,15 +332,17 @@ void uvsmtp_proto_overdue(uvsmtp_proto_t* p, uint64_t now) {
   (void)p;
   (void)now;
 }
+
 const uvsmtp_reply_t* uvsmtp_proto_ehlo_reply(const uvsmtp_proto_t* p) {
-  (void)p;
-  return NULL;
+  return p->ehlo == NULL ? NULL : &p->ehlo->reply;
 }
+
 const uvsmtp_reply_t* uvsmtp_proto_helo_reply(const uvsmtp_proto_t* p) {
-  (void)p;
-  return NULL;
+  return p->helo == NULL ? NULL : &p->helo->reply;
 }
+
 int uvsmtp_proto_does_esmtp(const uvsmtp_proto_t* p) { return p->esmtp; }
+
 void uvsmtp_proto_set_trace(uvsmtp_proto_t* p, uvsmtp_trace_cb trace,
                             void* arg) {
   p->trace = trace;

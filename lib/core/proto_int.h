@@ -66,6 +66,8 @@ struct uvsmtp_proto_s {
 
   uvsmtp__reader_t reader;
   uvsmtp__caps_t caps;
+  uvsmtp__kept_t* ehlo; /* the last reply to EHLO or LHLO of this session */
+  uvsmtp__kept_t* helo; /* ... to HELO; NULL: none */
   uvsmtp__out_t out;
   uint64_t heard_at; /* octets sent when the reply being read began */
 
@@ -132,6 +134,8 @@ void uvsmtp__act(uvsmtp_proto_t* p, int action, uvsmtp__entry_t* e,
                  const uvsmtp__cause_t* why);
 /* Forgets the transaction. */
 void uvsmtp__end_transaction(uvsmtp_proto_t* p);
+/* Forgets what the server said of itself. */
+void uvsmtp__forget_server(uvsmtp_proto_t* p);
 
 /* ---- plan.c, guards.c ---- */
 enum { GUARD_SKIP, GUARD_TAKE, GUARD_HOLD };

@@ -201,6 +201,33 @@ void uvsmtp__reply_store(const uvsmtp__mem_t* mem, uvsmtp__buf_t* arena,
   to->len = (uint32_t)len;
 }
 
+int uvsmtp__reply_keep(const uvsmtp__mem_t* mem, const uvsmtp_reply_t* r,
+                       uvsmtp__kept_t** to) {
+  size_t len;
+  const char* text = uvsmtp__reply_text(r, &len);
+  size_t size = sizeof(uvsmtp__kept_t) + len + 1;
+  uvsmtp__kept_t* kept;
+  char* copy;
+
+  uvsmtp__reply_forget(mem, to);
+  kept = uvsmtp__alloc(mem, size);
+  if (kept == NULL) return -ENOMEM;
+  copy = (char*)(kept + 1);
+  memcpy(copy, text, len);
+  copy[len] = '\0';
+  kept->size = size;
+  kept->reply = *r;
+  kept->reply.arena = NULL;
+  kept->reply.text = copy;
+  *to = kept;
+  return 0;
+}
+
+void uvsmtp__reply_forget(const uvsmtp__mem_t* mem, uvsmtp__kept_t** kept) {
+  if (*kept != NULL) uvsmtp__free(mem, *kept, (*kept)->size);
+  *kept = NULL;
+}
+
 const char* uvsmtp__reply_text(const uvsmtp_reply_t* r, size_t* len) {
   if (len != NULL) *len = r->len;
   return r->arena != NULL ? r->arena->base + r->off : r->text;

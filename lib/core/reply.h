@@ -71,6 +71,19 @@ void uvsmtp__reply_store(const uvsmtp__mem_t* mem, uvsmtp__buf_t* arena,
                          const uvsmtp_reply_t* r, size_t cap,
                          uvsmtp_reply_t* to);
 
+/* A reply in a block of its own. */
+typedef struct uvsmtp__kept_s {
+  size_t size; /* octets allocated */
+  uvsmtp_reply_t reply;
+} uvsmtp__kept_t;
+
+/* Keeps a copy of r in *to, in the place of the one before, whole whatever its
+ * length. 0 or -ENOMEM: *to is then NULL. */
+int uvsmtp__reply_keep(const uvsmtp__mem_t* mem, const uvsmtp_reply_t* r,
+                       uvsmtp__kept_t** to);
+/* Frees it and sets it to NULL. */
+void uvsmtp__reply_forget(const uvsmtp__mem_t* mem, uvsmtp__kept_t** kept);
+
 /* The text of r, arena or not; *len is set. */
 const char* uvsmtp__reply_text(const uvsmtp_reply_t* r, size_t* len);
 

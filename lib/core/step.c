@@ -194,7 +194,7 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
   uvsmtp__end_transaction(p);
   uvsmtp__out_clear(&p->mem, &p->out);
   uvsmtp__reader_reset(&p->reader, &p->mem);
-  uvsmtp__caps_clear(&p->caps, &p->mem);
+  uvsmtp__forget_server(p);
 }
 
 /* Octets of text that never left do not count as given to the transport. */
