@@ -297,8 +297,8 @@ UVSMTP_EXTERN int uvsmtp_rcpt(uvsmtp_session_t* session, const char* to,
  * recipient. line_ends: UVSMTP_LINES_NORMALISE or UVSMTP_LINES_STRICT. */
 UVSMTP_EXTERN int uvsmtp_data(uvsmtp_session_t* session, uvsmtp_source_t* body,
                               unsigned int line_ends, uvsmtp_cb cb, void* data);
-/* One BDAT chunk: the source's octets as they are; its length must be known.
- */
+/* One BDAT chunk: the source's octets as they are; its length must be known, or
+ * come later. */
 UVSMTP_EXTERN int uvsmtp_bdat(uvsmtp_session_t* session, uvsmtp_source_t* chunk,
                               int last, uvsmtp_cb cb, void* data);
 

@@ -34,6 +34,20 @@ static int refuse(uvsmtp__op_t* op, int error, int cause, int stage) {
   return GUARD_SKIP;
 }
 
+/* Whether a state's command has a place where the send cursor is: where it has
+ * none, that is the reason why the request fails, and no other. */
+static int has_place(const uvsmtp_proto_t* p, int state) {
+  return (uvsmtp__states[state].starts >> p->ahead) & 1u;
+}
+
+/* A text that can't be had fails its request before anything is said of it. */
+static int text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
+  int rc = uvsmtp__text_known(p, op);
+  if (rc >= 0) return rc;
+  op->verdict = UVSMTP_OUTCOME_DEFERRED;
+  return refuse(op, UVSMTP_ESOURCE, rc, stage);
+}
+
 /* What the message needs and the server does not offer fails it here, before
  * anything is sent. */
 static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
@@ -41,8 +55,9 @@ static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   int cause = 0;
   int rc;
   if (op->failed) return GUARD_SKIP;
-  /* Only where a MAIL could go: elsewhere the reason is another one. */
-  if (!((uvsmtp__states[S_MAIL].starts >> p->ahead) & 1u)) return GUARD_TAKE;
+  if (!has_place(p, S_MAIL)) return GUARD_TAKE;
+  rc = op->plan == PLAN_SEND ? text_known(p, op, S_MAIL) : GUARD_TAKE;
+  if (rc != GUARD_TAKE) return rc;
   rc = uvsmtp__mail_params(p, op, params, sizeof(params), &cause);
   if (rc == 0) return GUARD_TAKE;
   if (rc == UVSMTP_ESOURCE) op->verdict = UVSMTP_OUTCOME_DEFERRED;
@@ -52,7 +67,7 @@ static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 /* RFC 6531 3.2: a UTF-8 address needs the extension. */
 static int rcpt_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed) return GUARD_SKIP;
-  if (!((uvsmtp__states[S_RCPT].starts >> p->ahead) & 1u)) return GUARD_TAKE;
+  if (!has_place(p, S_RCPT)) return GUARD_TAKE;
   if (op->utf8 && !(p->caps.bits & UVSMTP__CAP_SMTPUTF8))
     return refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_RCPT);
   return GUARD_TAKE;
@@ -62,6 +77,12 @@ static int more_rcpts(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   (void)p;
   if (op->failed || op->next_rcpt >= op->result.nrcpts) return GUARD_SKIP;
   return GUARD_TAKE;
+}
+
+/* A DATA of the caller's own. */
+static int data_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed) return GUARD_SKIP;
+  return has_place(p, S_DATA) ? text_known(p, op, S_DATA) : GUARD_TAKE;
 }
 
 static int data_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {

@@ -84,7 +84,7 @@ static int check_source(const uvsmtp_source_t* source) {
   for (i = 0; i < sizeof(source->reserved) / sizeof(source->reserved[0]); i++)
     if (source->reserved[i] != NULL) return -EINVAL;
   if (source->peek == NULL || source->consumed == NULL) return -EINVAL;
-  return source->length < -1 ? -EINVAL : 0;
+  return source->length < UVSMTP_LENGTH_LATER ? -EINVAL : 0;
 }
 
 static int check_message(const uvsmtp_message_t* m, unsigned* flags) {
@@ -138,7 +138,7 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
       return check_source(r->body);
     case UVSMTP_OP_BDAT:
       if (check_source(r->body) != 0) return -EINVAL;
-      return r->body->length < 0 ? -EINVAL : 0;
+      return r->body->length == -1 ? -EINVAL : 0;
     case UVSMTP_OP_COMMAND:
       return r->text == NULL ? -EINVAL : uvsmtp__check_command(r->text);
     default:

@@ -232,8 +232,28 @@ static void input(uvsmtp_proto_t* p, int what, int cause) {
   p->busy = 0;
 }
 
+/* What waits for its own source, with nothing in flight and nothing begun,
+ * costs itself only: the session is in order. */
+static int stop_waiting(uvsmtp_proto_t* p) {
+  uvsmtp__op_t* op = p->current;
+  if (p->fifo_count > 0 || op == NULL || op->ended || op->begun) return 0;
+  if (!op->text.waiting || p->rest == S_CLOSED) return 0;
+  op->verdict = UVSMTP_OUTCOME_DEFERRED;
+  uvsmtp__op_fail(op, -ETIMEDOUT, 0, uvsmtp__steps[op->step].state);
+  op->text.waiting = 0;
+  p->serial++;
+  return 1;
+}
+
 void uvsmtp_proto_timeout(uvsmtp_proto_t* p) {
-  input(p, I_TIMEOUT, -ETIMEDOUT);
+  if (p->busy) return;
+  if (!stop_waiting(p)) {
+    input(p, I_TIMEOUT, -ETIMEDOUT);
+    return;
+  }
+  p->busy = 1;
+  uvsmtp__run(p);
+  p->busy = 0;
 }
 
 void uvsmtp_proto_cancel(uvsmtp_proto_t* p) {
@@ -300,8 +320,9 @@ int uvsmtp_proto_wait(const uvsmtp_proto_t* p, unsigned int* serial) {
   if (p->fifo_count > 0)
     return uvsmtp__states[p->fifo[p->fifo_head].state].phase;
   /* In a session nothing in flight, but a request under way: its source makes
-   * it wait. */
-  if (op != NULL && op->started && !op->ended && p->rest != S_CLOSED)
+   * it wait, maybe before it has begun. */
+  if (op != NULL && (op->started || op->text.waiting) && !op->ended &&
+      p->rest != S_CLOSED)
     return UVSMTP_PHASE_TEXT;
   return UVSMTP_PHASE_NONE;
 }

@@ -156,6 +156,9 @@ int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
 int uvsmtp__text_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op, uvsmtp__entry_t* e);
 /* Prepares the next chunk. GUARD_TAKE when ready, GUARD_HOLD, or an error. */
 int uvsmtp__text_prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op);
+/* Is it known by now how long the text is, or that nobody knows? GUARD_TAKE,
+ * GUARD_HOLD while its source waits, or an error of the source. */
+int uvsmtp__text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op);
 /* Encoded size of the whole text, without dot-stuffing, as far as it is known
  * without reading on: 1 exact, 0 a lower bound, -1 unknown. */
 int uvsmtp__text_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, uint64_t* size);

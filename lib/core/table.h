@@ -91,6 +91,7 @@ enum {
   XX(sender_fits)             \
   XX(rcpt_fits)               \
   XX(more_rcpts)              \
+  XX(data_asked)              \
   XX(data_due)                \
   XX(text_awaited)            \
   XX(void_awaited)            \

@@ -22,6 +22,7 @@ static int next_slice(uvsmtp_proto_t* p, uvsmtp__text_t* t) {
     t->waiting = !p->resumed;
     return TEXT_WAIT;
   }
+  if (t->source->length < -1) return -EINVAL; /* it had to say by now */
   if (rc == UVSMTP_SOURCE_EOF) {
     t->eof = 1;
     if (t->source->length >= 0 && t->taken != (uint64_t)t->source->length)
@@ -56,6 +57,14 @@ static int text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   rc = next_slice(p, t);
   if (rc < 0) t->error = rc;
   return rc;
+}
+
+int uvsmtp__text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int rc;
+  if (op->text.source->length != UVSMTP_LENGTH_LATER) return GUARD_TAKE;
+  rc = text_peek(p, op);
+  if (rc < 0) return rc;
+  return rc == TEXT_WAIT ? GUARD_HOLD : GUARD_TAKE;
 }
 
 static void begin_encoder(uvsmtp__op_t* op, int stuff) {
@@ -182,8 +191,11 @@ static int stage_end(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 }
 
 /* A chunk of the caller's own is what the source says it is. */
-static int callers_chunk(uvsmtp__op_t* op) {
+static int callers_chunk(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__text_t* t = &op->text;
+  int rc = uvsmtp__text_known(p, op);
+  if (rc != GUARD_TAKE) return rc;
+  if (t->source->length < 0) return t->error = -EINVAL;
   begin_encoder(op, 0);
   t->ahead = (uint64_t)t->source->length;
   t->region = t->ahead;
@@ -196,7 +208,7 @@ static int callers_chunk(uvsmtp__op_t* op) {
 int uvsmtp__text_prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__text_t* t = &op->text;
   if (t->ready) return GUARD_TAKE;
-  if (op->plan == PLAN_BDAT) return callers_chunk(op);
+  if (op->plan == PLAN_BDAT) return callers_chunk(p, op);
   begin_encoder(op, 0);
   if (t->busy) {
     if (p->out.sent < p->out.ref_end) return GUARD_HOLD;

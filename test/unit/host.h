@@ -103,6 +103,7 @@ typedef struct source_s {
   int released;
   int waits;   /* say WAIT this often first */
   int resumes; /* and resume from within */
+  int fails;   /* then this error, if any */
 } source_t;
 
 static inline source_t* self_of(uvsmtp_source_t* s) {
@@ -123,6 +124,7 @@ static inline int source_peek(uvsmtp_source_t* s, uvsmtp_slice_t* out) {
     if (self->resumes) uvsmtp_proto_resume(self->p);
     return UVSMTP_SOURCE_WAIT;
   }
+  if (self->fails != 0) return self->fails;
   return self->memory.source.peek(&self->memory.source, out);
 }
 

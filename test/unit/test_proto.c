@@ -128,7 +128,7 @@ static void refuses_bad_messages(void** state) {
   m.mail_options = blank_option;
   assert_int_equal(submit_message(&h, &m), -EINVAL);
   m.nmail_options = 0;
-  body.source.length = -2;
+  body.source.length = -3;
   assert_int_equal(submit_message(&h, &m), -EINVAL);
   body.source.length = 1;
   assert_int_equal(submit_message(&h, &m), 0);

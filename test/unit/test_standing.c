@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_standing.c: what an engine remembers between its requests: what the
- * server said of itself. */
+/* test_standing.c: what lies between requests: what the server said of itself,
+ * and messages whose turn has come but not their text. */
 #include "host.h"
 
 static void says(const uvsmtp_reply_t* reply, int code, const char* text) {
@@ -95,11 +95,191 @@ static void no_memory_for_a_hello(void** state) {
   host_close(&h);
 }
 
+/* ------------------------------------------------- lengths that come later */
+
+/* Not yet known how long: the source says so when it has been opened. */
+static void later_init(source_t* s, host_t* h, const char* text, int waits) {
+  source_init(s, h, text);
+  s->source.length = UVSMTP_LENGTH_LATER;
+  s->waits = waits;
+}
+
+/* MAIL waits for the length, since it carries it; the deadline of the text is
+ * on meanwhile. */
+static void mail_waits_for_the_length(void** state) {
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250-SIZE\r\n250 PIPELINING\r\n");
+  later_init(&s, &h, "hello\r\n", 1);
+  send_body(&h, &s.source);
+  drain(&h);
+  assert_int_equal(h.len, 0);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_TEXT);
+  s.source.length = 7;
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  assert_string_equal(h.out,
+                      "MAIL FROM:<a@x.example> SIZE=7\r\n"
+                      "RCPT TO:<b@y.example>\r\nDATA\r\n");
+  say(&h, "250 1\r\n250 2\r\n354 3\r\n");
+  assert_string_equal(h.out, "hello\r\n.\r\n");
+  say(&h, "250 4\r\n");
+  expect(&h, UVSMTP_OP_SEND, 0);
+  host_close(&h);
+}
+
+/* Nothing is said of a message whose text can't be had, and the session is
+ * there for the next. */
+static void failing_before_mail(void** state) {
+  static const int errors[] = {-ENOENT, -EISDIR};
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  source_t s;
+  host_t h;
+  size_t i;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250 SIZE\r\n");
+  for (i = 0; i < 2; i++) {
+    later_init(&s, &h, "x", 1);
+    send_body(&h, &s.source);
+    s.fails = errors[i];
+    uvsmtp_proto_resume(h.p);
+    drain(&h);
+    assert_int_equal(h.len, 0);
+    assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+    assert_int_equal(uvsmtp_result_status(e.result), UVSMTP_ESOURCE);
+    assert_int_equal(uvsmtp_result_cause(e.result), errors[i]);
+    assert_int_equal(uvsmtp_result_stage(e.result), UVSMTP_STATE_MAIL);
+    assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_OUTCOME_DEFERRED);
+    assert_int_equal(s.released, 1);
+  }
+  /* One that forgets to say its length breaks the rules. */
+  later_init(&s, &h, "x", 0);
+  send_body(&h, &s.source);
+  assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+  assert_int_equal(uvsmtp_result_status(e.result), UVSMTP_ESOURCE);
+  assert_int_equal(uvsmtp_result_cause(e.result), -EINVAL);
+  assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_READY);
+  host_close(&h);
+}
+
+/* Its deadline costs the message alone. */
+static void waiting_before_mail_times_out(void** state) {
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  unsigned int serials[2];
+  source_t s[2];
+  host_t h;
+  size_t i;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250 SIZE\r\n");
+  for (i = 0; i < 2; i++) {
+    later_init(&s[i], &h, "x", 1000);
+    send_body(&h, &s[i].source);
+  }
+  for (i = 0; i < 2; i++) {
+    drain(&h);
+    /* Each waits anew: the timer is to be restarted. */
+    assert_int_equal(uvsmtp_proto_wait(h.p, &serials[i]), UVSMTP_PHASE_TEXT);
+    uvsmtp_proto_timeout(h.p);
+    assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+    assert_int_equal(uvsmtp_result_status(e.result), -ETIMEDOUT);
+    assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_OUTCOME_DEFERRED);
+    assert_int_equal(s[i].released, 1);
+  }
+  assert_int_not_equal(serials[0], serials[1]);
+  assert_int_equal(h.len, 0);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_NONE);
+  ask(&h, UVSMTP_OP_NOOP, "250 ok\r\n", 0);
+  host_close(&h);
+}
+
+/* A session that ends meanwhile is the reason then, and whoever comes later
+ * does not wait for a source in vain. */
+static void lost_before_mail(void** state) {
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250 SIZE\r\n");
+  later_init(&s, &h, "x", 1000);
+  send_body(&h, &s.source);
+  assert_int_equal(submit(&h, UVSMTP_OP_NOOP, NULL), 0);
+  drain(&h);
+  say(&h, "421 bye\r\n");
+  assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+  assert_int_equal(uvsmtp_result_status(e.result), UVSMTP_EDISCONNECTED);
+  assert_int_equal(uvsmtp_result_outcome(e.result),
+                   UVSMTP_OUTCOME_NOT_ATTEMPTED);
+  expect(&h, UVSMTP_OP_NOOP, UVSMTP_EDISCONNECTED);
+  host_close(&h);
+}
+
+static int submit_body(host_t* h, int op, uvsmtp_source_t* body) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(0);
+  r.op = op;
+  r.body = body;
+  r.last = 1;
+  return uvsmtp_proto_submit(h->p, &r);
+}
+
+/* DATA and BDAT of the caller's own wait as well, and fail as early. */
+static void commands_wait_for_the_length(void** state) {
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250 CHUNKING\r\n");
+  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "a@x.example"), 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_RCPT, "b@y.example"), 0);
+  drain(&h);
+  say(&h, "250 ok\r\n");
+  say(&h, "250 ok\r\n");
+  expect(&h, UVSMTP_OP_MAIL, 0);
+  expect(&h, UVSMTP_OP_RCPT, 0);
+
+  later_init(&s, &h, "x", 1);
+  assert_int_equal(submit_body(&h, UVSMTP_OP_DATA, &s.source), 0);
+  s.fails = -EIO;
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  expect(&h, UVSMTP_OP_DATA, UVSMTP_ESOURCE);
+  assert_int_equal(h.len, 0);
+
+  later_init(&s, &h, "abc", 1);
+  assert_int_equal(submit_body(&h, UVSMTP_OP_BDAT, &s.source), 0);
+  drain(&h);
+  assert_int_equal(h.len, 0);
+  s.source.length = -1; /* a chunk needs one */
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  expect(&h, UVSMTP_OP_BDAT, UVSMTP_ESOURCE);
+  assert_int_equal(h.len, 0);
+
+  later_init(&s, &h, "abc", 1);
+  assert_int_equal(submit_body(&h, UVSMTP_OP_BDAT, &s.source), 0);
+  s.source.length = 3;
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  assert_string_equal(h.out, "BDAT 3 LAST\r\nabc");
+  say(&h, "250 ok\r\n");
+  expect(&h, UVSMTP_OP_BDAT, 0);
+  host_close(&h);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(hellos_are_kept),
       cmocka_unit_test(implicit_hello_is_kept),
       cmocka_unit_test(no_memory_for_a_hello),
+      cmocka_unit_test(mail_waits_for_the_length),
+      cmocka_unit_test(failing_before_mail),
+      cmocka_unit_test(waiting_before_mail_times_out),
+      cmocka_unit_test(lost_before_mail),
+      cmocka_unit_test(commands_wait_for_the_length),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
