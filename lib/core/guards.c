@@ -18,7 +18,7 @@ static int hello_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 /* HELO takes the place of the EHLO that failed. */
 static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   (void)p;
-  if (!op->ehlo_refused) return GUARD_SKIP;
+  if (!op->ehlo_refused || op->expired) return GUARD_SKIP;
   op->ehlo_refused = 0;
   op->failed = 0;
   op->result.has_reply = 0;

@@ -91,7 +91,7 @@ static int check_message(const uvsmtp_message_t* m, unsigned* flags) {
   size_t i;
   if (m->nrcpts == 0 || m->rcpts == NULL || m->nrcpts > UINT32_MAX)
     return -EINVAL;
-  if (m->line_ends > UVSMTP_LINES_BINARY) return -EINVAL;
+  if (m->line_ends > UVSMTP_LINES_BINARY || m->timeout < 0) return -EINVAL;
   if (m->flags & ~(unsigned int)(UVSMTP_MESSAGE_BORROW_STRINGS |
                                  UVSMTP_MESSAGE_NO_PIPELINING |
                                  UVSMTP_MESSAGE_NO_CHUNKING))
@@ -210,7 +210,12 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
   op->line_ends = (uint8_t)(r->op == UVSMTP_OP_BDAT ? UVSMTP_LINES_BINARY
                             : m == NULL             ? r->line_ends
                                                     : m->line_ends);
-  if (m != NULL) op->flags = m->flags;
+  if (m != NULL) {
+    op->flags = m->flags;
+    op->progress = m->progress;
+    op->progress_arg = m->progress_arg;
+    op->due = r->due;
+  }
   op->last = r->last != 0;
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_SEND)
     op->result.sender = op->arg;

@@ -87,6 +87,10 @@ typedef struct uvsmtp__op_s {
   size_t noptions;
   const char* const* rcpt_options;
   size_t nrcpt_options;
+  uvsmtp_progress_cb progress; /* or NULL */
+  void* progress_arg;
+  uint64_t reported;     /* octets that it was last told */
+  uint64_t due;          /* by the host's clock; 0: none */
   size_t next_rcpt;      /* index of the next RCPT to send */
   size_t replied;        /* RCPTs answered */
   size_t final;          /* index of the row that the next final reply is for */
@@ -109,6 +113,7 @@ typedef struct uvsmtp__op_s {
   uint8_t utf8;    /* some path has an octet above 127 */
   uint8_t last;    /* BDAT op: LAST */
   uint8_t carries; /* it carries a message: outcomes count */
+  uint8_t expired; /* its due time has passed */
 } uvsmtp__op_t;
 
 /* Decides the outcome of every recipient, the status and the outcome of the

@@ -276,6 +276,7 @@ static int next_step(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 static void finish(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (p->current == op) p->current = NULL;
   op->result.octets = op->text.queued;
+  if (op->text.source != NULL) uvsmtp__report(op, op->result.octets);
   uvsmtp__op_settle(op);
   if (op->text.source != NULL && op->text.source->release != NULL)
     op->text.source->release(op->text.source);

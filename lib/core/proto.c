@@ -137,6 +137,7 @@ int uvsmtp_proto_submit(uvsmtp_proto_t* p, const uvsmtp_request_t* request) {
   if (rc == 0) {
     uvsmtp__queue_insert_tail(&p->ops, &op->link);
     p->pending++;
+    if (op->due != 0 && (p->due == 0 || op->due < p->due)) p->due = op->due;
     /* What fails at once does so later: the source is not released before the
      * caller knows that it was taken. */
     p->submitting = 1;
@@ -232,28 +233,64 @@ static void input(uvsmtp_proto_t* p, int what, int cause) {
   p->busy = 0;
 }
 
-/* What waits for its own source, with nothing in flight and nothing begun,
- * costs itself only: the session is in order. */
-static int stop_waiting(uvsmtp_proto_t* p) {
-  uvsmtp__op_t* op = p->current;
-  if (p->fifo_count > 0 || op == NULL || op->ended || op->begun) return 0;
-  if (!op->text.waiting || p->rest == S_CLOSED) return 0;
-  op->verdict = UVSMTP_OUTCOME_DEFERRED;
-  uvsmtp__op_fail(op, -ETIMEDOUT, 0, uvsmtp__steps[op->step].state);
-  op->text.waiting = 0;
-  p->serial++;
-  return 1;
-}
-
-void uvsmtp_proto_timeout(uvsmtp_proto_t* p) {
-  if (p->busy) return;
-  if (!stop_waiting(p)) {
-    input(p, I_TIMEOUT, -ETIMEDOUT);
-    return;
-  }
+static void go_on(uvsmtp_proto_t* p) {
   p->busy = 1;
   uvsmtp__run(p);
   p->busy = 0;
+}
+
+/* The time of a request is over before its command went out: that is its own
+ * affair, not the session's. */
+static void expire(uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
+  if (op->verdict == UVSMTP_OUTCOME_NONE)
+    op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  uvsmtp__op_fail(op, -ETIMEDOUT, 0, stage);
+  if (op != p->current) return;
+  op->text.waiting = 0;
+  p->serial++; /* what waits next waits anew */
+}
+
+/* The request that waits for its source with nothing in flight and nothing
+ * begun, or NULL: the session is in order. */
+static uvsmtp__op_t* waiting_idly(const uvsmtp_proto_t* p) {
+  uvsmtp__op_t* op = p->current;
+  if (p->fifo_count > 0 || op == NULL || op->ended || op->begun) return NULL;
+  return op->text.waiting && p->rest != S_CLOSED ? op : NULL;
+}
+
+void uvsmtp_proto_timeout(uvsmtp_proto_t* p) {
+  uvsmtp__op_t* op = p->busy ? NULL : waiting_idly(p);
+  if (op == NULL) {
+    input(p, I_TIMEOUT, -ETIMEDOUT);
+    return;
+  }
+  op->verdict = UVSMTP_OUTCOME_DEFERRED;
+  expire(p, op, uvsmtp__steps[op->step].state);
+  go_on(p);
+}
+
+void uvsmtp_proto_overdue(uvsmtp_proto_t* p, uint64_t now) {
+  uvsmtp__link_t* link;
+  int under_way = 0;
+  if (p->busy) return;
+  p->due = 0;
+  for (link = p->ops.next; link != &p->ops; link = link->next) {
+    uvsmtp__op_t* op = UVSMTP__CONTAINER(link, uvsmtp__op_t, link);
+    if (op->due == 0 || op->expired) continue;
+    if (op->due > now) {
+      if (p->due == 0 || op->due < p->due) p->due = op->due;
+      continue;
+    }
+    op->expired = 1;
+    if (op->begun)
+      under_way = 1;
+    else
+      expire(p, op, p->rest); /* a hello of it goes on: it is the session's */
+  }
+  if (under_way)
+    input(p, I_TIMEOUT, -ETIMEDOUT);
+  else
+    go_on(p);
 }
 
 void uvsmtp_proto_cancel(uvsmtp_proto_t* p) {
@@ -267,10 +304,7 @@ void uvsmtp_proto_resume(uvsmtp_proto_t* p) {
   if (p->texting != NULL) p->texting->text.waiting = 0;
   if (p->current != NULL) p->current->text.waiting = 0;
   /* From within a hook the work in progress goes on by itself. */
-  if (p->busy) return;
-  p->busy = 1;
-  uvsmtp__run(p);
-  p->busy = 0;
+  if (!p->busy) go_on(p);
 }
 
 /* -------------------------------------------------------------- output */
@@ -307,6 +341,7 @@ void uvsmtp_proto_sent(uvsmtp_proto_t* p, size_t n) {
   if (p->out.sent / UVSMTP__BLOCK != block &&
       uvsmtp_proto_wait(p, NULL) == UVSMTP_PHASE_TEXT)
     p->serial++;
+  uvsmtp__text_progress(p);
   uvsmtp__text_sent(p);
   uvsmtp__run(p);
   p->busy = 0;
@@ -345,14 +380,7 @@ int uvsmtp_proto_next_extn(const uvsmtp_proto_t* p, size_t* cursor,
   return uvsmtp__caps_next(&p->caps, cursor, keyword, params);
 }
 
-uint64_t uvsmtp_proto_due(const uvsmtp_proto_t* p) {
-  (void)p;
-  return 0;
-}
-void uvsmtp_proto_overdue(uvsmtp_proto_t* p, uint64_t now) {
-  (void)p;
-  (void)now;
-}
+uint64_t uvsmtp_proto_due(const uvsmtp_proto_t* p) { return p->due; }
 
 const uvsmtp_reply_t* uvsmtp_proto_ehlo_reply(const uvsmtp_proto_t* p) {
   return p->ehlo == NULL ? NULL : &p->ehlo->reply;

@@ -83,6 +83,7 @@ struct uvsmtp_proto_s {
   uvsmtp__op_t* texting;   /* whose text is being produced */
   uvsmtp__op_t* delivered; /* whose result the host is looking at */
   size_t pending;
+  uint64_t due; /* the earliest of ops, or an earlier one; 0: none */
 
   uvsmtp__buf_t addresses; /* LMTP: accepted by rcpt of its own, NUL-ended */
   size_t naddresses;
@@ -169,6 +170,12 @@ int uvsmtp__text_fault(const uvsmtp__op_t* op, int error);
 void uvsmtp__text_pump(uvsmtp_proto_t* p);
 /* Looks for commands in flight whose deciding octet has left. */
 void uvsmtp__text_sent(uvsmtp_proto_t* p);
+/* Octets of text queued for a command in flight that have not left. */
+uint64_t uvsmtp__text_unsent(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e);
+/* Tells the observer of the message under way how much of it has left. */
+void uvsmtp__text_progress(uvsmtp_proto_t* p);
+/* Tells op's observer, if there is one and it does not know yet. */
+void uvsmtp__report(uvsmtp__op_t* op, uint64_t sent);
 
 /* ---- proto.c ---- */
 void uvsmtp__trace(uvsmtp_proto_t* p, int kind, const char* text, size_t len);

@@ -202,23 +202,8 @@ static void discount_unsent(uvsmtp_proto_t* p) {
   uint32_t i;
   for (i = 0; i < p->fifo_count; i++) {
     uvsmtp__entry_t* e = uvsmtp__fifo_at(p, i);
-    uint64_t from = p->out.sent;
-    uint64_t to = p->out.queued;
-    switch (e->state) {
-      case S_TEXT:
-      case S_DOT:
-        /* The dot's line, which is not text, is behind it. */
-        if (p->texting != e->op) to = e->whole_at - 3;
-        break;
-      case S_CHUNK_TEXT:
-      case S_LAST_TEXT:
-        if (from < e->whole_at) from = e->whole_at;
-        if (to > e->mark) to = e->mark;
-        break;
-      default:
-        continue;
-    }
-    if (to > from) e->op->text.queued -= to - from;
+    uint64_t unsent = uvsmtp__text_unsent(p, e);
+    if (unsent > 0) e->op->text.queued -= unsent;
   }
 }
 

@@ -411,6 +411,49 @@ void uvsmtp__text_pump(uvsmtp_proto_t* p) {
   }
 }
 
+uint64_t uvsmtp__text_unsent(const uvsmtp_proto_t* p,
+                             const uvsmtp__entry_t* e) {
+  uint64_t from = p->out.sent;
+  uint64_t to = p->out.queued;
+  switch (e->state) {
+    case S_TEXT:
+    case S_DOT:
+      /* The dot's line, which is not text, is behind it. */
+      if (p->texting != e->op) to = e->whole_at - 3;
+      break;
+    case S_CHUNK_TEXT:
+    case S_LAST_TEXT:
+      if (from < e->whole_at) from = e->whole_at;
+      if (to > e->mark) to = e->mark;
+      break;
+    default:
+      return 0;
+  }
+  return to > from ? to - from : 0;
+}
+
+void uvsmtp__report(uvsmtp__op_t* op, uint64_t sent) {
+  const uvsmtp__text_t* t = &op->text;
+  int64_t total = t->size_known >= 2 ? (int64_t)t->size : t->source->length;
+  if (op->progress == NULL || sent <= op->reported) return;
+  op->reported = sent;
+  /* A bound that was passed is none: line ends and dots have been added. */
+  if (total >= 0 && (uint64_t)total < sent) total = (int64_t)sent;
+  op->progress(op->progress_arg, sent, total < 0 ? -1 : total);
+}
+
+void uvsmtp__text_progress(uvsmtp_proto_t* p) {
+  uvsmtp__op_t* op = p->current;
+  uint64_t unsent = 0;
+  uint32_t i;
+  if (op == NULL || op->progress == NULL) return;
+  for (i = 0; i < p->fifo_count; i++) {
+    const uvsmtp__entry_t* e = uvsmtp__fifo_at(p, i);
+    if (e->op == op) unsent += uvsmtp__text_unsent(p, e);
+  }
+  uvsmtp__report(op, op->text.queued - unsent);
+}
+
 void uvsmtp__text_sent(uvsmtp_proto_t* p) {
   uint32_t i;
   uint32_t left = p->texts;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_standing.c: what lies between requests: what the server said of itself,
- * and messages whose turn has come but not their text. */
+ * messages whose turn has come but not their text, or whose time is over, and
+ * how far they are. */
 #include "host.h"
 
 static void says(const uvsmtp_reply_t* reply, int code, const char* text) {
@@ -270,6 +271,205 @@ static void commands_wait_for_the_length(void** state) {
   host_close(&h);
 }
 
+/* ----------------------------------------------------- time of a message */
+
+static void send_due(host_t* h, uvsmtp_source_t* body, uint64_t due) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = body;
+  r.message = &m;
+  r.due = due;
+  assert_int_equal(uvsmtp_proto_submit(h->p, &r), 0);
+}
+
+static void expect_message(host_t* h, int status, int cause, int outcome) {
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  assert_int_equal(uvsmtp_proto_next(h->p, &e), 1);
+  assert_int_equal(e.op, UVSMTP_OP_SEND);
+  assert_int_equal(uvsmtp_result_status(e.result), status);
+  assert_int_equal(uvsmtp_result_cause(e.result), cause);
+  assert_int_equal(uvsmtp_result_outcome(e.result), outcome);
+}
+
+/* Those whose time is over before their turn are left out, in their turn; the
+ * others go as if they had not been there. */
+static void overdue_before_its_turn(void** state) {
+  uvsmtp_memory_source_t body[3];
+  host_t h;
+  size_t i;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250 mx\r\n");
+  assert_int_equal(uvsmtp_proto_due(h.p), 0);
+  for (i = 0; i < 3; i++) uvsmtp_source_memory(&body[i], "x\r\n", 3);
+  send_due(&h, &body[0].source, 300);
+  send_due(&h, &body[1].source, 100);
+  send_due(&h, &body[2].source, 0);
+  assert_int_equal(uvsmtp_proto_due(h.p), 100);
+  drain(&h);
+  uvsmtp_proto_overdue(h.p, 99);
+  assert_int_equal(uvsmtp_proto_due(h.p), 100);
+  uvsmtp_proto_overdue(h.p, 100);
+  assert_int_equal(uvsmtp_proto_due(h.p), 300);
+  say(&h, "250 1\r\n");
+  say(&h, "250 2\r\n");
+  say(&h, "354 3\r\n");
+  say(&h, "250 4\r\n");
+  /* The second is passed over: this is the third's. */
+  assert_string_equal(h.out, "MAIL FROM:<a@x.example>\r\n");
+  expect_message(&h, 0, 0, UVSMTP_OUTCOME_ACCEPTED);
+  expect_message(&h, -ETIMEDOUT, 0, UVSMTP_OUTCOME_NOT_ATTEMPTED);
+  uvsmtp_proto_overdue(h.p, 1000); /* the first is over, the third has time */
+  assert_int_equal(uvsmtp_proto_due(h.p), 0);
+  say(&h, "550 no\r\n");
+  expect_message(&h, UVSMTP_ESENDER, 0, UVSMTP_OUTCOME_REJECTED);
+  host_close(&h);
+}
+
+/* One under way takes the session with it; what it came to depends on how far
+ * it was. */
+static void overdue_under_way(void** state) {
+  uvsmtp_memory_source_t body;
+  host_t h;
+  int replies;
+  (void)state;
+  for (replies = 0; replies < 4; replies++) {
+    static const char* const script[] = {"250 1\r\n", "250 2\r\n", "354 3\r\n"};
+    int i;
+    host_open(&h, 0);
+    greet(&h, "250 mx\r\n");
+    uvsmtp_source_memory(&body, "x\r\n", 3);
+    send_due(&h, &body.source, 100);
+    drain(&h);
+    for (i = 0; i < replies; i++) say(&h, script[i]);
+    uvsmtp_proto_overdue(h.p, 100);
+    assert_int_equal(uvsmtp_proto_wants(h.p), UVSMTP_WANTS_CLOSE);
+    if (replies < 3)
+      expect_message(&h, -ETIMEDOUT, 0, UVSMTP_OUTCOME_DEFERRED);
+    else
+      expect_message(&h, UVSMTP_EUNKNOWN, -ETIMEDOUT, UVSMTP_OUTCOME_UNKNOWN);
+    host_close(&h);
+  }
+}
+
+/* Its hello is the session's: it goes on, but not to HELO for its sake, nor to
+ * wait for a source. */
+static void overdue_in_its_hello(void** state) {
+  uvsmtp_memory_source_t body;
+  source_t s;
+  host_t h;
+  int refused;
+  (void)state;
+  for (refused = 0; refused < 2; refused++) {
+    host_open(&h, 0);
+    connect_to(&h);
+    uvsmtp_source_memory(&body, "x\r\n", 3);
+    send_due(&h, &body.source, 100);
+    drain(&h);
+    assert_string_equal(h.out, "EHLO client.example\r\n");
+    uvsmtp_proto_overdue(h.p, 500);
+    say(&h, refused ? "502 what?\r\n" : "250-mx\r\n250 SIZE\r\n");
+    assert_int_equal(h.len, 0);
+    expect_message(&h, -ETIMEDOUT, 0, UVSMTP_OUTCOME_NOT_ATTEMPTED);
+    assert_int_equal(uvsmtp_proto_state(h.p),
+                     refused ? UVSMTP_STATE_GREETED : UVSMTP_STATE_READY);
+    host_close(&h);
+  }
+  host_open(&h, 0);
+  greet(&h, "250 mx\r\n");
+  later_init(&s, &h, "x", 1000);
+  send_due(&h, &s.source, 100);
+  drain(&h);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_TEXT);
+  uvsmtp_proto_overdue(h.p, 100);
+  expect_message(&h, -ETIMEDOUT, 0, UVSMTP_OUTCOME_NOT_ATTEMPTED);
+  assert_int_equal(s.released, 1);
+  assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_READY);
+  host_close(&h);
+}
+
+/* --------------------------------------------------------------- progress */
+
+typedef struct watch_s {
+  host_t* h;
+  int calls;
+  int refused; /* calls of the engine from within */
+  uint64_t sent;
+  int64_t total;
+} watch_t;
+
+static void watch(void* arg, uint64_t sent, int64_t total) {
+  watch_t* w = arg;
+  assert_true(sent > w->sent);
+  assert_true(total == -1 || sent <= (uint64_t)total);
+  w->calls++;
+  w->sent = sent;
+  w->total = total;
+  if (submit(w->h, UVSMTP_OP_NOOP, NULL) == -EBUSY) w->refused++;
+}
+
+static void send_watched(host_t* h, uvsmtp_source_t* body, watch_t* w) {
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  memset(w, 0, sizeof(*w));
+  w->h = h;
+  m.from = "a@x.example";
+  m.rcpts = one_list;
+  m.nrcpts = 1;
+  m.body = body;
+  m.progress = watch;
+  m.progress_arg = w;
+  assert_int_equal(submit_message(h, &m), 0);
+}
+
+/* Lets the engine write n octets at a time; the terminator is not text. */
+static void write_slowly(host_t* h, size_t n) {
+  uvsmtp_slice_t s;
+  while (uvsmtp_proto_peek(h->p, &s, 1) > 0)
+    uvsmtp_proto_sent(h->p, s.len < n ? s.len : n);
+}
+
+static void expect_sent(host_t* h, const watch_t* w, uint64_t octets) {
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  assert_int_equal(uvsmtp_proto_next(h->p, &e), 1);
+  assert_int_equal(uvsmtp_result_octets(e.result), octets);
+  assert_int_equal(w->sent, octets);
+  assert_int_equal(w->refused, w->calls);
+}
+
+static void progress_is_told(void** state) {
+  static const char* const hello[] = {"250 mx\r\n", "250-mx\r\n250 SIZE\r\n",
+                                      "250-mx\r\n250-SIZE\r\n250 CHUNKING\r\n"};
+  uvsmtp_memory_source_t body;
+  watch_t w;
+  host_t h;
+  int kind;
+  (void)state;
+  for (kind = 0; kind < 3; kind++) {
+    host_open(&h, 0);
+    greet(&h, hello[kind]);
+    /* 12 octets: with their line ends 16, by DATA with a dot more 17. */
+    uvsmtp_source_memory(&body, "ab\n.cd\n\r\nefg", 12);
+    send_watched(&h, &body.source, &w);
+    write_slowly(&h, 1000);
+    uvsmtp_proto_feed(h.p, "250 1\r\n", 7);
+    write_slowly(&h, 1000);
+    uvsmtp_proto_feed(h.p, "250 2\r\n", 7);
+    write_slowly(&h, 1);
+    if (kind < 2) {
+      assert_int_equal(w.calls, 0);
+      uvsmtp_proto_feed(h.p, "354 3\r\n", 7);
+      write_slowly(&h, 1);
+    }
+    uvsmtp_proto_feed(h.p, "250 4\r\n", 7);
+    expect_sent(&h, &w, kind < 2 ? 17 : 16);
+    assert_int_equal(w.calls, kind < 2 ? 17 : 16);
+    host_close(&h);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(hellos_are_kept),
@@ -280,6 +480,10 @@ int main(void) {
       cmocka_unit_test(waiting_before_mail_times_out),
       cmocka_unit_test(lost_before_mail),
       cmocka_unit_test(commands_wait_for_the_length),
+      cmocka_unit_test(overdue_before_its_turn),
+      cmocka_unit_test(overdue_under_way),
+      cmocka_unit_test(overdue_in_its_hello),
+      cmocka_unit_test(progress_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
