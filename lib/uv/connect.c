@@ -207,7 +207,7 @@ void uvsmtp__shut(uvsmtp_session_t* s) {
   uvsmtp__connect_t* c = s->connect;
   s->write_error = 0;
   s->phase = UVSMTP_PHASE_END; /* whatever comes, it is another wait */
-  uvsmtp__deadline(s, UVSMTP__NEVER);
+  s->wait_due = UVSMTP__NEVER;
   uvsmtp__writable_drop(s);
   if (c != NULL) c->aborted = 1;
   if (s->conn == UVSMTP__RESOLVING) {

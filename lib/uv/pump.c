@@ -44,7 +44,7 @@ static void obey(uvsmtp_session_t* s) {
 }
 
 /* The deadline belongs to a wait: it is set when another one begins. */
-static void watch(uvsmtp_session_t* s) {
+static void watch_wait(uvsmtp_session_t* s) {
   unsigned int serial = 0;
   int phase = uvsmtp_proto_wait(s->proto, &serial);
   int64_t timeout;
@@ -53,11 +53,16 @@ static void watch(uvsmtp_session_t* s) {
   s->serial = serial;
   if (s->write_error != 0) return; /* it has a second, whatever happens */
   timeout = uvsmtp__phase_timeout(s, phase);
-  if (timeout < 0) {
-    uvsmtp__deadline(s, UVSMTP__NEVER);
-    return;
-  }
-  uvsmtp__deadline(s, uvsmtp__now(s->env) + (uint64_t)timeout);
+  s->wait_due =
+      timeout < 0 ? UVSMTP__NEVER : uvsmtp__now(s->env) + (uint64_t)timeout;
+}
+
+/* A message may be due before the wait is. */
+static void watch(uvsmtp_session_t* s) {
+  uint64_t due = uvsmtp_proto_due(s->proto);
+  watch_wait(s);
+  if (due == 0 || due > s->wait_due) due = s->wait_due;
+  if (due != s->due) uvsmtp__deadline(s, due);
 }
 
 /* Work keeps the loop alive, an idle session does if the caller wants. */
@@ -133,14 +138,30 @@ void uvsmtp__lost(uvsmtp_session_t* s, int cause) {
   uvsmtp__pump(s);
 }
 
-void uvsmtp__expired(uvsmtp_session_t* s) {
-  if (s->write_error != 0 && s->conn == UVSMTP__UP) {
-    uvsmtp__lost(s, s->write_error);
-    return;
-  }
+/* The deadline of the wait passed. */
+static void wait_expired(uvsmtp_session_t* s) {
   uvsmtp__enter(s->env);
   uvsmtp_proto_timeout(s->proto);
   uvsmtp__leave(s->env);
   if (s->conn != UVSMTP__UP) uvsmtp__shut(s); /* nobody waits for it now */
+}
+
+void uvsmtp__expired(uvsmtp_session_t* s) {
+  uint64_t now = uvsmtp__now(s->env);
+  uint64_t due = uvsmtp_proto_due(s->proto);
+  unsigned int serial;
+  s->due = UVSMTP__NEVER; /* it is not among the deadlines any more */
+  if (s->wait_due <= now && s->write_error != 0 && s->conn == UVSMTP__UP) {
+    uvsmtp__lost(s, s->write_error);
+    return;
+  }
+  if (due != 0 && due <= now) {
+    uvsmtp__enter(s->env);
+    uvsmtp_proto_overdue(s->proto, now);
+    uvsmtp__leave(s->env);
+  }
+  /* Without that message the session may be waiting for something else. */
+  (void)uvsmtp_proto_wait(s->proto, &serial);
+  if (s->wait_due <= now && serial == s->serial) wait_expired(s);
   uvsmtp__pump(s);
 }

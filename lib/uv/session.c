@@ -8,6 +8,9 @@
 /* Of a command without its CRLF (RFC 5321 4.5.3.1.4). */
 enum { LINE_MAX_OCTETS = 510 };
 
+/* Beyond this (35 years) is never, and sums could overflow. */
+#define FAR_MS (INT64_C(1) << 40)
+
 /* --------------------------------------------------------------- timeouts */
 
 int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase) {
@@ -49,9 +52,8 @@ static int copy_timeouts(uvsmtp_session_t* s, const uvsmtp_timeouts_t* from) {
   to[UVSMTP_PHASE_COMMAND] = t.command;
   to[UVSMTP_PHASE_QUIT] = t.quit;
   for (phase = 0; phase < UVSMTP_PHASE_END; phase++) {
-    /* Beyond this (35 years) is never, and sums could overflow. */
     if (to[phase] < -1) return UV_EINVAL;
-    if (to[phase] > INT64_C(1) << 40) to[phase] = -1;
+    if (to[phase] > FAR_MS) to[phase] = -1;
   }
   if (s->timeouts == NULL) {
     s->timeouts = uvsmtp__alloc(&s->env->mem, sizeof(to));
@@ -123,6 +125,7 @@ int uvsmtp_session_new(uvsmtp_session_t** out, uvsmtp_env_t* env,
   memset(s, 0, sizeof(*s));
   s->env = env;
   s->slot = UVSMTP__NOWHERE;
+  s->wait_due = UVSMTP__NEVER;
   s->due = UVSMTP__NEVER;
   s->phase = UVSMTP_PHASE_END;
   s->lmtp = (cfg.flags & UVSMTP_SESSION_LMTP) != 0;
@@ -316,7 +319,13 @@ int uvsmtp_bdat(uvsmtp_session_t* s, uvsmtp_source_t* chunk, int last,
 int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
                 uvsmtp_cb cb, void* data) {
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
+  uvsmtp_message_t m;
   request.message = message;
+  /* What is wrong with it, the engine says. */
+  if (message != NULL &&
+      uvsmtp__take(&m, sizeof(m), message, sizeof(size_t)) == 0 &&
+      m.timeout > 0 && m.timeout <= FAR_MS)
+    request.due = uvsmtp__now(s->env) + (uint64_t)m.timeout;
   return submit(s, &request, cb, data);
 }
 

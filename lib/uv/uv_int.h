@@ -161,10 +161,11 @@ struct uvsmtp_session_s {
   void* close_data;
   uvsmtp__link_t kicked;
   uvsmtp__link_t late;
-  uint64_t due;        /* the deadline */
+  uint64_t wait_due;   /* the deadline of the wait */
+  uint64_t due;        /* that, or an earlier one of a message */
   uint64_t key;        /* its place in the heap: due or earlier */
   uint32_t slot;       /* in the heap, or UVSMTP__NOWHERE */
-  unsigned int serial; /* of the wait that due belongs to */
+  unsigned int serial; /* of the wait that wait_due belongs to */
   unsigned char phase;
   unsigned char conn;     /* enum uvsmtp__conn */
   unsigned short handles; /* handles and lookups that have yet to report */

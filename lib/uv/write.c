@@ -118,7 +118,7 @@ static void write_failed(uvsmtp_session_t* s, int err) {
   uvsmtp__info(s, "writing failed: ", uvsmtp_strerror(err), 0);
   s->write_error = err;
   uvsmtp__writable_drop(s);
-  if (due < s->due) uvsmtp__deadline(s, due);
+  if (due < s->wait_due) s->wait_due = due;
 }
 
 int uvsmtp__flush(uvsmtp_session_t* s) {
