@@ -86,8 +86,8 @@ struct uvsmtp_proto_s {
   uint64_t due; /* the earliest of ops, or an earlier one; 0: none */
 
   uvsmtp__buf_t addresses; /* LMTP: accepted by rcpt of its own, NUL-ended */
-  size_t naddresses;
-  size_t accepted; /* recipients of the open transaction */
+  uint32_t naddresses;
+  uint32_t accepted; /* recipients of the open transaction */
   int down_status; /* why there is no session, for those who want one */
   int down_cause;
   uint8_t down_outcome;

@@ -285,7 +285,7 @@ static void several_replies(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
     uvsmtp__step(p, e, input, why);
     return;
   }
-  if (e->left == 0) e->left = (uint32_t)p->accepted;
+  if (e->left == 0) e->left = p->accepted;
   final_reply(p, e->op, e->state, input, why->reply);
   if (input == I_OK)
     e->some_ok = 1;
