@@ -343,10 +343,9 @@ int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
   return 0;
 }
 
-static void on_closed(uv_handle_t* handle) {
-  uvsmtp_env_t* env = handle->data;
+void uvsmtp__env_done(uvsmtp_env_t* env) {
   uvsmtp__mem_t user = env->user;
-  if (--env->handles != 0) return;
+  if (!env->closing || env->handles != 0 || env->orphans != 0) return;
   if (env->close_cb != NULL) env->close_cb(env, env->close_data);
   uvsmtp__free(&env->mem, env->heap, env->heap_cap * sizeof(env->heap[0]));
   give_all_back(env);
@@ -354,10 +353,16 @@ static void on_closed(uv_handle_t* handle) {
   uvsmtp__free(&user, env, sizeof(*env));
 }
 
+static void on_closed(uv_handle_t* handle) {
+  uvsmtp_env_t* env = handle->data;
+  env->handles--;
+  uvsmtp__env_done(env);
+}
+
 int uvsmtp_env_close(uvsmtp_env_t* env, uvsmtp_env_cb cb, void* data) {
   if (env->busy != 0) return UV_EBUSY;
   if (env->closing) return UV_EALREADY;
-  if (env->sessions != 0) return UV_EBUSY;
+  if (env->sessions != 0 || env->files != 0) return UV_EBUSY;
   env->closing = 1;
   env->close_cb = cb;
   env->close_data = data;

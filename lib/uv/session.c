@@ -70,6 +70,7 @@ static void session_free(uvsmtp_session_t* s) {
   uvsmtp__enter(env);
   uvsmtp_proto_free(s->proto);
   uvsmtp__leave(env);
+  uvsmtp__files_orphan(s);
   uvsmtp__target_free(env, s->target);
   uvsmtp__target_free(env, s->once);
   uvsmtp__free(&env->mem, s->timeouts, UVSMTP_PHASE_END * sizeof(int64_t));
@@ -135,6 +136,7 @@ int uvsmtp_session_new(uvsmtp_session_t** out, uvsmtp_env_t* env,
   s->data = cfg.data;
   uvsmtp__queue_init(&s->kicked);
   uvsmtp__queue_init(&s->late);
+  uvsmtp__queue_init(&s->files);
   err = make_proto(s, &cfg);
   if (err == 0 && cfg.target != NULL) {
     err = uvsmtp__target_new(env, cfg.target, &s->target);
@@ -177,16 +179,29 @@ static int admit(const uvsmtp_session_t* s) {
   return s->closing || s->ending ? UV_ECANCELED : 0;
 }
 
+/* The source that a request borrows, or NULL. */
+static uvsmtp_source_t* body_of(const uvsmtp_request_t* request) {
+  const uvsmtp_message_t* m = request->message;
+  if (request->op != UVSMTP_OP_SEND) return request->body;
+  if (m == NULL || m->size < UVSMTP__UP_TO(uvsmtp_message_t, body)) return NULL;
+  return m->body;
+}
+
 static int submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
                   void* data) {
   int err = admit(s);
+  if (err != 0) return err;
+  err = uvsmtp__file_claim(body_of(request), s);
   if (err != 0) return err;
   request->fn = (uvsmtp_fn)cb;
   request->data = data;
   uvsmtp__enter(s->env);
   err = uvsmtp_proto_submit(s->proto, request);
   uvsmtp__leave(s->env);
-  if (err != 0) return err;
+  if (err != 0) {
+    uvsmtp__file_unclaim(body_of(request));
+    return err;
+  }
   if (s->pumping) {
     s->again = 1; /* from a completion: the pump comes by anyway */
   } else {

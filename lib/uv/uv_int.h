@@ -5,7 +5,7 @@
  *   env.c      read buffer, free lists, deadlines, fresh stacks
  *   session.c  the public calls of a session, its end
  *   look.c     what can be asked of a session, and set
- *   file.c     body sources over files
+ *   file.c     body sources over files, with stream.c
  *   printer.c  the ready-made trace function
  *   connect.c  from a target to a transport that is up, and its closing
  *   write.c    the only writer to a socket
@@ -59,6 +59,8 @@ struct uvsmtp_env_s {
   uint32_t heap_cap;
   uint64_t armed;       /* when the timer fires, or UVSMTP__NEVER */
   uint32_t sessions;    /* open or closing */
+  uint32_t files;       /* sources over files that were not released */
+  uint32_t orphans;     /* released, of which libuv has yet to report */
   unsigned int busy;    /* a hook of the caller's may be running */
   unsigned int handles; /* while closing: those not yet closed */
   unsigned int closing : 1;
@@ -82,6 +84,9 @@ int uvsmtp__heap_reserve(uvsmtp_env_t* env);
 
 /* Takes a session off all lists and the heap. */
 void uvsmtp__forget(uvsmtp_session_t* s);
+
+/* Ends a closing environment once everything has reported. */
+void uvsmtp__env_done(uvsmtp_env_t* env);
 
 /* Between these two, hooks of the caller's may run: calls are refused. */
 static inline void uvsmtp__enter(uvsmtp_env_t* env) { env->busy++; }
@@ -161,11 +166,12 @@ struct uvsmtp_session_s {
   void* close_data;
   uvsmtp__link_t kicked;
   uvsmtp__link_t late;
-  uint64_t wait_due;   /* the deadline of the wait */
-  uint64_t due;        /* that, or an earlier one of a message */
-  uint64_t key;        /* its place in the heap: due or earlier */
-  uint32_t slot;       /* in the heap, or UVSMTP__NOWHERE */
-  unsigned int serial; /* of the wait that wait_due belongs to */
+  uvsmtp__link_t files; /* sources made for it and not released */
+  uint64_t wait_due;    /* the deadline of the wait */
+  uint64_t due;         /* that, or an earlier one of a message */
+  uint64_t key;         /* its place in the heap: due or earlier */
+  uint32_t slot;        /* in the heap, or UVSMTP__NOWHERE */
+  unsigned int serial;  /* of the wait that wait_due belongs to */
   unsigned char phase;
   unsigned char conn;     /* enum uvsmtp__conn */
   unsigned short handles; /* handles and lookups that have yet to report */
@@ -196,6 +202,16 @@ void uvsmtp__session_done(uvsmtp_session_t* s);
  */
 void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
                   int port);
+
+/* file.c */
+
+/* A source over a file is for one call of one session. 0 for all other sources;
+ * UV_EINVAL when it is another session's, or a call has it. */
+int uvsmtp__file_claim(uvsmtp_source_t* source, const uvsmtp_session_t* s);
+/* The call was not accepted after all. */
+void uvsmtp__file_unclaim(uvsmtp_source_t* source);
+/* The session goes; its unused sources stay, to be discarded. */
+void uvsmtp__files_orphan(uvsmtp_session_t* s);
 
 /* connect.c */
 

@@ -32,7 +32,8 @@ struct peer_s {
   char dir[64];
   char in[65536];
   size_t in_len;
-  int stalls; /* reached */
+  peer_record_t* record; /* or NULL */
+  int stalls;            /* reached */
   int finishing;
   int gos;
   int messages;
@@ -74,9 +75,29 @@ static int fill(peer_t* p) {
   return 0;
 }
 
+static void keep(peer_t* p, const char* text, size_t n) {
+  peer_record_t* r;
+  pthread_mutex_lock(&p->lock);
+  r = p->record;
+  pthread_mutex_unlock(&p->lock);
+  if (r == NULL || n == 0) return;
+  if (r->len + n > r->cap) {
+    r->cap = (r->len + n) * 2;
+    r->text = realloc(r->text, r->cap);
+    if (r->text == NULL) die("realloc");
+  }
+  memcpy(r->text + r->len, text, n);
+  r->len += n;
+}
+
 static void drop(peer_t* p, size_t n) {
   p->in_len -= n;
   memmove(p->in, p->in + n, p->in_len);
+}
+
+static void take(peer_t* p, size_t n) {
+  keep(p, p->in, n);
+  drop(p, n);
 }
 
 /* A line without its CRLF. 0 or -1. */
@@ -97,17 +118,21 @@ static int read_line(peer_t* p, char* line, size_t cap) {
 
 static int read_text(peer_t* p) {
   static const char end[] = "\r\n.\r\n";
+  int first = 1;
   for (;;) {
     char* at = memmem(p->in, p->in_len, end, 5);
     if (at != NULL) {
-      drop(p, (size_t)(at - p->in) + 5);
+      take(p, (size_t)(at - p->in) + 5);
       return 0;
     }
-    if (p->in_len >= 3 && memcmp(p->in, ".\r\n", 3) == 0) {
-      drop(p, 3);
+    if (first && p->in_len >= 3 && memcmp(p->in, ".\r\n", 3) == 0) {
+      take(p, 3);
       return 0;
     }
-    if (p->in_len > 4) drop(p, p->in_len - 4);
+    if (p->in_len > 4) {
+      take(p, p->in_len - 4);
+      first = 0;
+    }
     if (fill(p) != 0) return -1;
   }
 }
@@ -115,7 +140,7 @@ static int read_text(peer_t* p) {
 static int read_octets(peer_t* p, size_t n) {
   for (;;) {
     size_t have = p->in_len < n ? p->in_len : n;
-    drop(p, have);
+    take(p, have);
     n -= have;
     if (n == 0) return 0;
     if (fill(p) != 0) return -1;
@@ -188,8 +213,11 @@ static int stall(peer_t* p) {
 
 static int swallow(peer_t* p) {
   char sink[4096];
+  take(p, p->in_len);
   while (await(p, p->fd, POLLIN, -1)) {
-    if (recv(p->fd, sink, sizeof(sink), 0) <= 0) return 0;
+    ssize_t n = recv(p->fd, sink, sizeof(sink), 0);
+    if (n <= 0) return 0;
+    keep(p, sink, (size_t)n);
   }
   return -1;
 }
@@ -444,6 +472,12 @@ static peer_t* start(int flags, const char* script) {
 
 peer_t* peer_play(int flags, const char* script) {
   return start(flags, script);
+}
+
+void peer_keep(peer_t* p, peer_record_t* record) {
+  pthread_mutex_lock(&p->lock);
+  p->record = record;
+  pthread_mutex_unlock(&p->lock);
 }
 
 peer_t* peer_answer(int flags) { return start(flags, NULL); }

@@ -36,6 +36,17 @@ enum peer_flags {
  * the program when there is no socket to be had. */
 peer_t* peer_play(int flags, const char* script);
 
+/* What T, B and EOF have read, one after the other: whole as it came. To be
+ * freed by the test. */
+typedef struct peer_record_s {
+  char* text;
+  size_t len;
+  size_t cap;
+} peer_record_t;
+
+/* From now on; before the client connects. Look at it after peer_finish. */
+void peer_keep(peer_t* peer, peer_record_t* record);
+
 /* Answers any number of connections as an obliging server would: 220, 250,
  * 354, 250 ... until peer_finish. */
 peer_t* peer_answer(int flags);
