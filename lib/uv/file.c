@@ -63,7 +63,7 @@ void uvsmtp__file_wake(uvsmtp__file_t* f) {
 static int examine(uvsmtp__file_t* f, uint64_t mode, uint64_t size) {
   size_t cap = UVSMTP__FILE_BLOCK;
   int err = 0;
-  if (S_ISDIR(mode)) return UV_EISDIR;
+  if (S_ISDIR(mode)) return UV_EISDIR; /* some systems would read it */
   f->seekable = S_ISREG(mode) || S_ISBLK(mode);
   f->socket = S_ISSOCK(mode);
   if (!f->seekable) {
@@ -95,10 +95,9 @@ void uvsmtp__file_took(uvsmtp__file_t* f, size_t n) {
     f->over = f->at == f->end;
     return;
   }
+  /* Should it be shorter than its length, the engine sees that it is. */
   f->over = 1;
-  if (f->at == f->start) f->end = f->start;
-  /* Shorter than its length: half a file must not look whole. */
-  if (f->at < f->end) f->error = UV_EOF;
+  if (f->end < 0 && f->at == f->start) f->end = f->start;
 }
 
 static void on_job(uv_fs_t* req);

@@ -210,6 +210,32 @@ static void test_rewind(void** state) {
   free(got);
 }
 
+static void empty_it(void* fd) { assert_int_equal(0, ftruncate(*(int*)fd, 0)); }
+
+/* Emptied between the look at its length and the first read, for which the
+ * buffer is allocated: it keeps its length, which the engine will miss. */
+static void test_emptied(void** state) {
+  fixture_t f;
+  disk_t d;
+  uvsmtp_session_t* s;
+  uvsmtp_source_t* source = NULL;
+  uvsmtp_slice_t slice;
+  (void)state;
+  disk_make(&d, "text\r\n", 6);
+  fixture_start(&f);
+  s = open_session(&f, NULL, NULL);
+  assert_int_equal(0, uvsmtp_source_path(&source, s, d.path));
+  f.heap.hook = empty_it;
+  f.heap.hook_arg = &d.fd;
+  assert_int_equal(UVSMTP_SOURCE_EOF, peek(&f, source, &slice));
+  f.heap.hook = NULL;
+  assert_int_equal(6, source->length);
+  uvsmtp_source_discard(source);
+  close_session(&f, s);
+  fixture_finish(&f);
+  disk_drop(&d);
+}
+
 /* What says that it is empty may have something to say, and what can't be
  * polled may be read. */
 static void read_odd(const char* path, int want, int has_length) {
@@ -592,7 +618,7 @@ static const char stalled_taken[] =
 /* A file that changes while it is being sent: by then its length was taken, the
  * socket is full, and most of it has not been read. */
 static void changed(off_t size) {
-  enum { SIZE = 8 * MIB };
+  enum { SIZE = 8 * MIB + 1000 };
   scene_t c;
   disk_t d;
   uvsmtp_source_t* source = NULL;
@@ -961,6 +987,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_sizes),
       TEST(test_rewind),
+      TEST(test_emptied),
       TEST(test_odd_files),
       TEST(test_data_on_the_wire),
       TEST(test_bdat_on_the_wire),
