@@ -420,24 +420,30 @@ UVSMTP_EXTERN void uvsmtp_source_discard(uvsmtp_source_t* source);
 
 /* --------------------------------------------------------- trace printer */
 
-/* Gets octets to print; a line ends with LF. */
+/* Gets octets to print; a line ends with LF, and comes in one piece unless it
+ * is longer than about 1,000 octets. Called from within a trace: the rules of a
+ * source's functions hold. */
 typedef void (*uvsmtp_print_cb)(void* arg, const char* text, size_t len);
 
 enum uvsmtp_print_flags {
-  UVSMTP_PRINT_TIMES = 1u << 0, /* the local time before each line: smtplib's
-                                   debug level 2 */
-  UVSMTP_PRINT_TEXT = 1u << 1   /* the message text too, not only its length */
+  UVSMTP_PRINT_TIMES = 1u << 0, /* the local time before each line, and before
+                                   its prefix: smtplib's debug level 2 */
+  UVSMTP_PRINT_TEXT = 1u << 1   /* the message text too, not only its length:
+                                   "-> | " and a line as it goes out */
 };
 
-/* A ready-made trace function: "-> EHLO ...", "<- 250 ...", "** remark", with
- * everything escaped that a terminal could stumble over. */
+/* A ready-made trace function: "-> EHLO ...", "<- 250 ...", "** remark", and
+ * "-> (123 octets of text)" before what follows a message's text. Controls and
+ * octets above 126 are shown as \xNN, since a server may say what a terminal
+ * would obey. */
 typedef struct uvsmtp_printer_s {
   size_t size;
   unsigned int flags;
-  uvsmtp_print_cb print; /* NULL: to standard error, by write(2) */
+  uvsmtp_print_cb print; /* NULL: to standard error, by write(2): errors are
+                            ignored, SIGPIPE is the program's own affair */
   void* arg;
-  const char* prefix; /* before each line, to tell sessions apart; borrowed;
-                         NULL: none */
+  const char* prefix; /* before each line, as it is, to tell sessions apart;
+                         borrowed; NULL: none */
   uint64_t octets;    /* private from here */
   unsigned int state;
   void* reserved[2];
@@ -451,7 +457,8 @@ UVSMTP_EXTERN void uvsmtp_printer_init(uvsmtp_printer_t* printer,
 /* For a configuration's trace, with the printer as trace_arg. */
 UVSMTP_EXTERN void uvsmtp_printer_trace(void* printer, int kind,
                                         const char* text, size_t len);
-/* Says how much text has gone by since the last line, if any did. */
+/* Says how much text has gone by since the last line, if any did: for a session
+ * that ended within a text. */
 UVSMTP_EXTERN void uvsmtp_printer_flush(uvsmtp_printer_t* printer);
 
 #ifdef __cplusplus

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c: what is said about a result: to scripts, to people, and while it
- * happens. */
+/* report.c: what is said about a result, to scripts and to people. */
 #include <string.h>
 
 #include "tool.h"
@@ -248,26 +247,4 @@ void report_text(const verdict_t* v, const uvsmtp_result_t* connect,
     print_reply(to, uvsmtp_rcpt_result_reply(rcpt));
     fputc('\n', to);
   }
-}
-
-/* --------------------------------------------------------------- trace */
-
-void trace_flush(trace_t* t) {
-  if (t->octets > 0)
-    fprintf(stderr, "-> (%llu octets of text)\n",
-            (unsigned long long)t->octets);
-  t->octets = 0;
-}
-
-void trace_print(void* arg, int kind, const char* text, size_t len) {
-  static const char* const marks[] = {"", "-> ", "<- ", "", "** "};
-  trace_t* t = arg;
-  if (kind == UVSMTP_TRACE_TEXT) {
-    t->octets += len;
-    return;
-  }
-  trace_flush(t);
-  fputs(marks[kind], stderr);
-  text_print(stderr, text, len);
-  fputc('\n', stderr);
 }

@@ -19,7 +19,7 @@ typedef struct run_s {
   uvsmtp_env_t* env;
   uvsmtp_session_t* session;
   uv_signal_t signals[2];
-  trace_t trace;
+  uvsmtp_printer_t trace;
   char where[300];
   char* text;
   size_t len;
@@ -77,7 +77,7 @@ static void connected(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   run->connect.where = run->where;
   run->connect_json = report_json(&run->connect, result, NULL);
   if (!run->o.json) {
-    trace_flush(&run->trace);
+    uvsmtp_printer_flush(&run->trace);
     report_text(&run->connect, result, NULL, stdout, stderr);
   }
 }
@@ -101,7 +101,7 @@ static void sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   int outcome = uvsmtp_result_outcome(result);
   (void)session;
   if (run->silent) return;
-  trace_flush(&run->trace);
+  uvsmtp_printer_flush(&run->trace);
   run->settled =
       outcome == UVSMTP_OUTCOME_ACCEPTED || outcome == UVSMTP_OUTCOME_UNKNOWN;
   run->verdict = verdict_of(result, run->o.named);
@@ -247,7 +247,8 @@ static int open_session(run_t* run) {
   if (o->no_pipelining) config.flags |= UVSMTP_SESSION_NO_PIPELINING;
   if (o->no_chunking) config.flags |= UVSMTP_SESSION_NO_CHUNKING;
   if (o->trace) {
-    config.trace = trace_print;
+    uvsmtp_printer_init(&run->trace, 0, NULL, NULL);
+    config.trace = uvsmtp_printer_trace;
     config.trace_arg = &run->trace;
   }
   return uvsmtp_session_new(&run->session, run->env, &config);

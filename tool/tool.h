@@ -89,13 +89,6 @@ void json_print(const json_t* json);
  * hostile server. */
 void text_print(FILE* to, const char* text, size_t len);
 
-/* The trace function: arg is a trace_t. */
-typedef struct trace_s {
-  uint64_t octets; /* of text since the last line */
-} trace_t;
-void trace_print(void* arg, int kind, const char* text, size_t len);
-void trace_flush(trace_t* t);
-
 /* The exit status once all has been said: status, or EXIT_IO if standard output
  * did not take it all. That is always complained of; settled: whoever tried
  * again might send a message twice, so that the status stands. */
