@@ -481,6 +481,39 @@ static void test_pipe(void** state) {
   fed_slowly(1);
 }
 
+/* A terminal: line by line, until its user says that it is the end. */
+static void test_terminal(void** state) {
+  scene_t c;
+  uvsmtp_source_t* source = NULL;
+  char name[64];
+  int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  int slave;
+  (void)state;
+  assert_true(master >= 0);
+  assert_int_equal(0, grantpt(master));
+  assert_int_equal(0, unlockpt(master));
+  assert_int_equal(0, ptsname_r(master, name, sizeof(name)));
+  slave = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  assert_true(slave >= 0);
+  scene_start(&c, take_one);
+  assert_int_equal(0, uvsmtp_source_fd(&source, c.s, slave));
+  scene_send(&c, 0, source);
+  write_all(master, "no line yet", 11);
+  run_for(&c.f, 20);
+  assert_int_equal(UVSMTP_STATE_READY, uvsmtp_session_state(c.s));
+  write_all(master, "\n", 1);
+  run_for(&c.f, 5);
+  assert_int_equal(0, fcntl(slave, F_GETFL) & O_NONBLOCK);
+  write_all(master, "\x04", 1); /* Ctrl-D */
+  wait_for(&c.sends[0]);
+  assert_sent(&c, 0);
+  assert_int_equal(16, (int)c.record.len);
+  assert_memory_equal("no line yet\r\n.\r\n", c.record.text, 16);
+  close(slave);
+  close(master);
+  scene_end(&c, 1);
+}
+
 /* An empty pipe that ends is an empty message. */
 static void test_empty_pipe(void** state) {
   scene_t c;
@@ -920,8 +953,9 @@ static void send_something(life_t* l, const char* path, int fd) {
   l->accepted = err == 0;
 }
 
-/* One life in which allocation n fails. 0 when there is no such. */
-static int live(long n, const char* path, int fd) {
+/* One life in which allocation n fails, or all from there on. 0 when there is
+ * no such. */
+static int live(long n, int all, const char* path, int fd) {
   life_t l;
   uvsmtp_env_config_t env_config = UVSMTP_ENV_CONFIG_INIT;
   uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
@@ -930,6 +964,7 @@ static int live(long n, const char* path, int fd) {
   int messages = 0;
   memset(&l, 0, sizeof(l));
   l.heap.fail_at = n;
+  l.heap.fail_all = all;
   l.mem.size = sizeof(l.mem);
   l.mem.alloc = heap_alloc;
   l.mem.data = &l.heap;
@@ -960,27 +995,32 @@ static int live(long n, const char* path, int fd) {
   return l.heap.calls >= n;
 }
 
-static void test_out_of_memory(void** state) {
+static void each_fails(int all) {
   disk_t d;
   char* text = make_text(3 * BLOCK);
   long n;
   int fds[2];
-  (void)state;
   disk_make(&d, text, 3 * BLOCK);
-  for (n = 1; live(n, d.path, -1); n++) continue;
+  for (n = 1; live(n, all, d.path, -1); n++) continue;
   assert_true(n > 10);
   for (n = 1;; n++) {
     int more;
     assert_int_equal(0, pipe2(fds, O_CLOEXEC));
     write_all(fds[1], "x\r\n", 3);
     close(fds[1]);
-    more = live(n, NULL, fds[0]);
+    more = live(n, all, NULL, fds[0]);
     close(fds[0]);
     if (!more) break;
   }
   assert_true(n > 10);
   disk_drop(&d);
   free(text);
+}
+
+static void test_out_of_memory(void** state) {
+  (void)state;
+  each_fails(0);
+  each_fails(1);
 }
 
 int main(void) {
@@ -993,6 +1033,7 @@ int main(void) {
       TEST(test_bdat_on_the_wire),
       TEST(test_two_messages),
       TEST(test_pipe),
+      TEST(test_terminal),
       TEST(test_empty_pipe),
       TEST(test_fifo),
       TEST(test_silent_fifo),
