@@ -88,7 +88,7 @@ struct uvsmtp_proto_s {
   uvsmtp__buf_t addresses; /* LMTP: accepted by rcpt of its own, NUL-ended */
   uint32_t naddresses;
   uint32_t accepted; /* recipients of the open transaction */
-  int down_status; /* why there is no session, for those who want one */
+  int down_status;   /* why there is no session, for those who want one */
   int down_cause;
   uint8_t down_outcome;
   uint8_t down_stage;
