@@ -4,7 +4,8 @@
 
 usage: installed.py SOURCE_ROOT BUILD_ROOT CC
 
-Installs into a scratch directory, compiles the embedding example against it as
+Installs into a scratch directory, looks whether all that should be is there and
+nothing else, compiles the embedding example against it as
 a stranger would, and looks at what the shared library is called and asks for.
 """
 
@@ -19,6 +20,36 @@ from pathlib import Path
 # What the shared library may need: libuv, the C library and its loader.
 NEEDED = re.compile(r"libuv\.so\.1|libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.\d+|"
                     r"libpthread\.so\.0|libdl\.so\.2|librt\.so\.1")
+
+# What is installed below the prefix, and which of it must be.
+LIBRARY_FOLDER = r"lib(?:64|/[\w-]+-linux-gnu\w*)?/"
+FILES = {
+    r"include/uvsmtp\.h": True,
+    r"include/uvsmtp/errors\.h": True,
+    r"include/uvsmtp/proto\.h": True,
+    r"include/uvsmtp/types\.h": True,
+    r"include/uvsmtp/version\.h": True,
+    LIBRARY_FOLDER + r"libuvsmtp\.a": True,
+    LIBRARY_FOLDER + r"libuvsmtp\.so": True,
+    LIBRARY_FOLDER + r"libuvsmtp\.so\.0": True,
+    LIBRARY_FOLDER + r"libuvsmtp\.so\.\d+\.\d+\.\d+": True,
+    LIBRARY_FOLDER + r"pkgconfig/uvsmtp\.pc": True,
+    # Only with the command line.
+    r"bin/uvsmtp": False,
+    r"share/man/man1/uvsmtp\.1": False,
+    r"share/bash-completion/completions/uvsmtp": False,
+}
+
+
+def check_files(top):
+    found = [str(path.relative_to(top)) for path in sorted(top.rglob("*"))
+             if not path.is_dir()]
+    for name in found:
+        if not any(re.fullmatch(pattern, name) for pattern in FILES):
+            sys.exit(f"{name} is installed: what for?")
+    for pattern, needed in FILES.items():
+        if needed and not any(re.fullmatch(pattern, name) for name in found):
+            sys.exit(f"nothing like {pattern} is installed")
 
 
 def run(*args, **more):
@@ -55,6 +86,7 @@ def main():
         metadata = only(stage, "uvsmtp.pc")
         text = metadata.read_text()
         prefix = re.search(r"^prefix=(.*)$", text, re.M).group(1)
+        check_files(Path(f"{stage}{prefix}"))
         metadata.write_text(text.replace(f"prefix={prefix}",
                                          f"prefix={stage}{prefix}", 1))
         env = dict(os.environ)

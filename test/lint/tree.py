@@ -4,7 +4,8 @@
 
 usage: tree.py SOURCE_ROOT
 
- - every source file says its licence in its first line (its second after #!);
+ - every source file says its licence in its first line (its second after #! or
+   an XML declaration), whatever kind of file it is;
  - every file that the build should know stands in a meson.build: sources of the
    library, tools and tests, and scripted dialogues;
  - no source file has tabs, trailing blanks or a missing last line end.
@@ -15,8 +16,11 @@ from pathlib import Path
 
 TOPS = ("include", "lib", "tool", "bench", "docs", "test", ".ci")
 ROOT_FILES = ("meson.build", "meson_options.txt", "dev", ".clang-format",
-              ".editorconfig", ".gitignore")
-SOURCES = {".c", ".h", ".def", ".py", ".build"}
+              ".editorconfig", ".gitignore", "README.md", "CHANGELOG.md")
+# What has no place for a comment, or is a message octet by octet.
+SILENT = {".eml", ".png", ".pyc"}
+# Blanks mean something there, or come from a program.
+BLANKS = {".conv", ".svg"}
 # Written in two so that reuse does not take it for this file's own.
 SPDX = "SPDX-License-" "Identifier: MIT"
 
@@ -26,9 +30,9 @@ def sources(root):
         yield root / name
     for top in TOPS:
         for path in sorted((root / top).rglob("*")):
-            if path.suffix in SOURCES and path.is_file():
+            if (path.is_file() and path.suffix not in SILENT and
+                    not path.name.startswith(".")):
                 yield path
-    yield root / ".ci/run"
 
 
 def check_text(root, path):
@@ -36,11 +40,13 @@ def check_text(root, path):
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     problems = []
-    first = 1 if lines and lines[0].startswith("#!") else 0
+    first = 1 if lines and lines[0].startswith(("#!", "<?xml")) else 0
     if len(lines) <= first or SPDX not in lines[first]:
         problems.append(f"{name}: no licence line")
     if not text.endswith("\n"):
         problems.append(f"{name}: the last line does not end")
+    if path.suffix in BLANKS:
+        return problems
     for number, line in enumerate(lines, 1):
         if "\t" in line:
             problems.append(f"{name}:{number}: a tab")
