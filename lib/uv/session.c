@@ -344,18 +344,12 @@ int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
   return submit(s, &request, cb, data);
 }
 
-/* A verb and an argument, as smtplib's: an address loses its angle brackets,
- * which belong to MAIL and RCPT alone (RFC 5321 4.1.1.6). */
+/* A verb and an argument of some length, or none. */
 static int submit_verb(uvsmtp_session_t* s, const char* verb, const char* arg,
-                       uvsmtp_cb cb, void* data) {
+                       size_t len, uvsmtp_cb cb, void* data) {
   char line[LINE_MAX_OCTETS + 1];
   size_t used = strlen(verb);
-  size_t len = arg == NULL ? 0 : strlen(arg);
   memcpy(line, verb, used);
-  if (len >= 2 && arg[0] == '<' && arg[len - 1] == '>') {
-    arg++;
-    len -= 2;
-  }
   if (len > LINE_MAX_OCTETS - used - 1) return UV_EINVAL;
   if (len > 0) {
     line[used++] = ' ';
@@ -366,21 +360,32 @@ static int submit_verb(uvsmtp_session_t* s, const char* verb, const char* arg,
   return submit_text(s, UVSMTP_OP_COMMAND, line, cb, data);
 }
 
+/* Angle brackets belong to MAIL and RCPT alone (RFC 5321 4.1.1.6). */
+static int submit_ask(uvsmtp_session_t* s, const char* verb, const char* arg,
+                      uvsmtp_cb cb, void* data) {
+  size_t len = arg == NULL ? 0 : strlen(arg);
+  if (len >= 2 && arg[0] == '<' && arg[len - 1] == '>') {
+    arg++;
+    len -= 2;
+  }
+  if (len == 0) return UV_EINVAL;
+  return submit_verb(s, verb, arg, len, cb, data);
+}
+
 int uvsmtp_verify(uvsmtp_session_t* s, const char* address, uvsmtp_cb cb,
                   void* data) {
-  if (address == NULL || address[0] == '\0') return UV_EINVAL;
-  return submit_verb(s, "VRFY", address, cb, data);
+  return submit_ask(s, "VRFY", address, cb, data);
 }
 
 int uvsmtp_expn(uvsmtp_session_t* s, const char* list, uvsmtp_cb cb,
                 void* data) {
-  if (list == NULL || list[0] == '\0') return UV_EINVAL;
-  return submit_verb(s, "EXPN", list, cb, data);
+  return submit_ask(s, "EXPN", list, cb, data);
 }
 
 int uvsmtp_help(uvsmtp_session_t* s, const char* topic, uvsmtp_cb cb,
                 void* data) {
-  return submit_verb(s, "HELP", topic, cb, data);
+  size_t len = topic == NULL ? 0 : strlen(topic);
+  return submit_verb(s, "HELP", topic, len, cb, data);
 }
 
 int uvsmtp_session_set_timeouts(uvsmtp_session_t* s,
