@@ -45,37 +45,46 @@ static void test_end_unconnected(void** state) {
   assert_non_null(peer_finish(peer, NULL));
 }
 
-static void test_end_connecting(void** state) {
+/* A session with a connect that was just called. */
+static uvsmtp_session_t* start_connecting(fixture_t* f, const peer_t* peer,
+                                          call_t* call) {
+  uvsmtp_session_t* s;
+  memset(call, 0, sizeof(*call));
+  fixture_start(f);
+  s = open_session(f, peer, NULL);
+  assert_int_equal(0, CALL(call, f, uvsmtp_connect(s, NULL, on_call, call)));
+  return s;
+}
+
+static void end_connecting(const char* script, int status) {
   fixture_t f;
   call_t call;
-  peer_t* peer = peer_play(0, "S 220 hi\nC QUIT\nS 221 bye\nEOF");
-  uvsmtp_session_t* s;
-  (void)state;
-  memset(&call, 0, sizeof(call));
-  fixture_start(&f);
-  s = open_session(&f, peer, NULL);
-  assert_int_equal(0, CALL(&call, &f, uvsmtp_connect(s, NULL, on_call, &call)));
-  end_session(&f, s);
+  peer_t* peer = peer_play(0, script);
+  end_session(&f, start_connecting(&f, peer, &call));
   assert_int_equal(1, call.times);
-  assert_int_equal(0, call.status);
+  assert_int_equal(status, call.status);
   fixture_finish(&f);
   assert_peer_done(peer);
 }
 
-/* Connecting fails: there is nobody to say QUIT to. */
-static void test_end_refused(void** state) {
+static void test_end_connecting(void** state) {
+  (void)state;
+  end_connecting("S 220 hi\nC QUIT\nS 221 bye\nEOF", 0);
+  /* There is nobody to say QUIT to. */
+  end_connecting("S 554 no\nEOF", UVSMTP_ECONNECT);
+}
+
+/* A session that keeps no loop alive ends with the loop's help all the same. */
+static void test_end_unreferenced(void** state) {
   fixture_t f;
   call_t call;
-  peer_t* peer = peer_play(0, "S 554 no\nEOF");
-  uvsmtp_session_t* s;
+  peer_t* peer = peer_play(0, "S 220 hi\nC QUIT\nS 221 bye\nEOF");
+  uvsmtp_session_t* s = start_connecting(&f, peer, &call);
   (void)state;
-  memset(&call, 0, sizeof(call));
-  fixture_start(&f);
-  s = open_session(&f, peer, NULL);
-  assert_int_equal(0, CALL(&call, &f, uvsmtp_connect(s, NULL, on_call, &call)));
-  end_session(&f, s);
+  uvsmtp_session_unref(s);
+  assert_int_equal(0, uv_run(&f.loop, UV_RUN_DEFAULT));
   assert_int_equal(1, call.times);
-  assert_int_equal(UVSMTP_ECONNECT, call.status);
+  end_session(&f, s);
   fixture_finish(&f);
   assert_peer_done(peer);
 }
@@ -304,7 +313,7 @@ static void test_end_without_memory(void** state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_end_unconnected),   TEST(test_end_connecting),
-      TEST(test_end_refused),       TEST(test_end_busy),
+      TEST(test_end_unreferenced),  TEST(test_end_busy),
       TEST(test_end_then_close),    TEST(test_end_unanswered),
       TEST(test_close_then_end),    TEST(test_end_after_the_end),
       TEST(test_end_in_completion), TEST(test_end_without_memory),
