@@ -152,7 +152,8 @@ typedef struct uvsmtp_timeouts_s {
   { sizeof(uvsmtp_timeouts_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* One value for every phase, as smtplib's timeout: milliseconds, or -1 for none
- * at all. UV_EINVAL for 0 and below -1. */
+ * at all. timeouts is initialised already. UV_EINVAL if not, for 0 and below
+ * -1. */
 UVSMTP_EXTERN int uvsmtp_timeouts_all(uvsmtp_timeouts_t* timeouts, int64_t ms);
 
 typedef struct uvsmtp_session_config_s {

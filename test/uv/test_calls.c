@@ -152,6 +152,7 @@ static void test_verbs_refused(void** state) {
 /* --------------------------------------------------------------- deadlines */
 
 static void test_timeouts_all(void** state) {
+  uvsmtp_timeouts_t blank = {0};
   uvsmtp_timeouts_t t = UVSMTP_TIMEOUTS_INIT;
   const int64_t* phases[] = {&t.connect, &t.greeting, &t.hello, &t.mail,
                              &t.rcpt,    &t.data,     &t.text,  &t.dot,
@@ -162,6 +163,7 @@ static void test_timeouts_all(void** state) {
   assert_int_equal(UV_EINVAL, uvsmtp_timeouts_all(&t, -2));
   assert_int_equal(UV_EINVAL, uvsmtp_timeouts_all(&t, INT64_MIN));
   assert_int_equal(UV_EINVAL, uvsmtp_timeouts_all(NULL, 1));
+  assert_int_equal(UV_EINVAL, uvsmtp_timeouts_all(&blank, 1));
   for (i = 0; i < 10; i++) assert_int_equal(0, *phases[i]);
   assert_int_equal(0, uvsmtp_timeouts_all(&t, 1234));
   for (i = 0; i < 10; i++) assert_int_equal(1234, *phases[i]);
