@@ -13,7 +13,7 @@ WAY is one of
   subproject  with uvsmtp as a subproject, found through a wrap file
   cmake       a CMake project in C and C++, by the pkg-config file
   whole       no shared library at all, not even the C library
-  uninstalled against the build directory, without installing
+  uninstalled by the README's commands, against the build directory
 
 Each builds the embedding example of the documentation and runs it. Ends with 77
 where the tools for a way are missing. installed.py looks at what is installed.
@@ -60,11 +60,6 @@ def run(*args, **more):
 def skip(reason):
     print(f"skipped: {reason}")
     sys.exit(77)
-
-
-def pkgconfig(env, *args):
-    return shlex.split(run(os.environ.get("PKG_CONFIG", "pkg-config"), *args,
-                           env=env))
 
 
 def project(scratch, source, files):
@@ -179,13 +174,19 @@ def whole(scratch, source, build_root):
 
 
 def uninstalled(scratch, source, build_root):
-    env = dict(os.environ, LD_LIBRARY_PATH=f"{build_root}/lib",
-               PKG_CONFIG_PATH=f"{build_root}/meson-uninstalled")
-    directory = project(scratch, source, {})
-    run(*CC, "main.c", "-o", "main",
-        *pkgconfig(env, "--cflags", "--libs", "uvsmtp"), cwd=directory,
-        env=env)
-    check(directory / "main", env, needs=SHARED)
+    """As the README says, with the places that it can't know."""
+    page = (source / "README.md").read_text()
+    commands = re.search(r"^export PKG_CONFIG_PATH.*?\n(?=\./embed)", page,
+                         re.M | re.S).group()
+    for says, means in (("$PWD/build", build_root), ("docs/", f"{source}/docs/"),
+                        ("\ncc ", f"\n{shlex.join(CC)} ")):
+        if says not in commands:
+            sys.exit(f"no {says!r} in {commands!r}")
+        commands = commands.replace(says, means)
+    run("sh", "-e", "-c", commands, cwd=scratch)
+    check(scratch / "embed", dict(os.environ,
+                                  LD_LIBRARY_PATH=f"{build_root}/lib"),
+          needs=SHARED)
 
 
 WAYS = {way.__name__: way for way in (
