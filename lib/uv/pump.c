@@ -122,6 +122,7 @@ void uvsmtp__pump(uvsmtp_session_t* s) {
     if (!s->again) obey(s);
   } while (s->again);
   s->pumping = 0;
+  uvsmtp__end_if_done(s);
   if (s->closing) {
     wind_up(s);
     return;

@@ -211,20 +211,17 @@ static int submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
   return 0;
 }
 
-static void on_ended(uvsmtp_session_t* s, const uvsmtp_result_t* result,
-                     void* data) {
-  (void)result;
-  (void)data;
-  if (!s->closing) begin_close(s);
+void uvsmtp__end_if_done(uvsmtp_session_t* s) {
+  if (!s->ending || s->closing || uvsmtp_proto_pending(s->proto) != 0) return;
+  begin_close(s);
 }
 
 int uvsmtp_session_end(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_QUIT);
   if (s->env->busy != 0) return UV_EBUSY;
   if (s->ending || s->closing) return UV_EALREADY;
-  if (submit(s, &request, on_ended, NULL) != 0) {
-    begin_close(s); /* no memory for a QUIT: then without */
-  }
+  /* No memory for a QUIT: then without. */
+  if (submit(s, &request, NULL, NULL) != 0) uvsmtp__kick(s);
   s->ending = 1;
   s->end_cb = cb;
   s->end_data = data;

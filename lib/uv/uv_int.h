@@ -198,6 +198,9 @@ int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase);
 /* Frees a closed session once everything has reported. s may be gone after. */
 void uvsmtp__session_done(uvsmtp_session_t* s);
 
+/* Begins to close a session that the caller ended once all has completed. */
+void uvsmtp__end_if_done(uvsmtp_session_t* s);
+
 /* A remark for the trace: `what`, then `detail` and `port` unless NULL and 0.
  */
 void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,

@@ -285,29 +285,44 @@ static void test_end_in_completion(void** state) {
   assert_peer_done(peer);
 }
 
-/* Without memory for a QUIT it ends all the same. */
+static void count_quit(void* arg, int kind, const char* line, size_t len) {
+  if (kind == UVSMTP_TRACE_SENT && len == 4 && memcmp(line, "QUIT", 4) == 0)
+    ++*(int*)arg;
+}
+
+static void count_good(uvsmtp_session_t* s, const uvsmtp_result_t* result,
+                       void* arg) {
+  (void)s;
+  assert_int_equal(0, uvsmtp_result_status(result));
+  --*(int*)arg;
+}
+
+/* Without memory for a QUIT it ends all the same, and as late. */
 static void test_end_without_memory(void** state) {
   fixture_t f;
   call_t call;
-  peer_t* peer = peer_play(0, "S 220 hi\nEOF");
-  uvsmtp_session_t* s;
+  int quits = 0;
+  int left = 0;
+  peer_t* peer = peer_answer(0);
+  uvsmtp_session_t* s = start_connecting(&f, peer, &call);
   (void)state;
-  memset(&call, 0, sizeof(call));
-  fixture_start(&f);
-  s = open_session(&f, peer, NULL);
-  assert_int_equal(0, CALL(&call, &f, uvsmtp_connect(s, NULL, on_call, &call)));
+  assert_int_equal(0, uvsmtp_session_set_trace(s, count_quit, &quits));
   wait_for(&call);
-  /* What the free lists hold has to go first. */
+  assert_int_equal(0, uvsmtp_noop(s, count_good, &left));
+  left++;
   f.heap.fail_at = f.heap.calls + 1;
   f.heap.fail_all = 1;
-  while (uvsmtp_noop(s, NULL, NULL) == 0) continue;
+  /* They wait for the first one, in what the free lists hold. */
+  while (uvsmtp_noop(s, count_good, &left) == 0) left++;
   assert_int_equal(0, uvsmtp_session_end(s, on_session_closed, &f));
   assert_ending(s);
   f.heap.fail_all = 0;
   f.heap.fail_at = 0;
   run_until(&f, &f.closed, 1);
+  assert_int_equal(0, left);
+  assert_int_equal(0, quits);
   fixture_finish(&f);
-  assert_peer_done(peer);
+  assert_null(peer_finish(peer, NULL));
 }
 
 int main(void) {
