@@ -23,6 +23,7 @@ typedef struct scene_s {
   int accepted;
   int done;
   int closed;
+  int ends; /* the session ends by itself, without a quit and a close */
   letter_t letters[2];
   int messages; /* that the peer took */
 } scene_t;
@@ -43,7 +44,7 @@ static void submit(scene_t* scene) {
   uvsmtp_session_t* s = scene->session;
   letter_t* letters = scene->letters;
   int i;
-  for (i = 0; i < CALLS; i++) {
+  for (i = 0; i < (scene->ends ? QUIT : CALLS); i++) {
     void* data = &scene->calls[i];
     int err = 0;
     switch (i) {
@@ -116,8 +117,29 @@ static void check(const scene_t* scene) {
   assert_in_range(scene->messages, sure, sure + maybe);
 }
 
+static void end(scene_t* scene) {
+  uvsmtp_session_t* s = scene->session;
+  int ends = scene->ends;
+  int alive = 1;
+  if (ends) {
+    assert_int_equal(0, uvsmtp_session_end(s, count_close, &scene->closed));
+  }
+  for (;;) {
+    int over = ends ? scene->closed : scene->done == scene->accepted;
+    if (over) break;
+    assert_int_equal(1, alive);
+    alive = uv_run(&scene->loop, UV_RUN_ONCE) != 0;
+  }
+  if (!ends) {
+    assert_int_equal(0, uvsmtp_session_close(s, count_close, &scene->closed));
+  }
+  uv_run(&scene->loop, UV_RUN_DEFAULT);
+  assert_int_equal(1, scene->closed);
+  assert_int_equal(scene->accepted, scene->done);
+}
+
 /* One whole life in which allocation n fails. 0 when there is no such. */
-static int live(long n, int all, int flags) {
+static int live(long n, int all, int flags, int ends) {
   scene_t scene;
   peer_t* peer = peer_answer(flags);
   int i;
@@ -126,19 +148,13 @@ static int live(long n, int all, int flags) {
     letter_init(&scene.letters[i], "a@example.com", "b@example.org", body,
                 sizeof(body) - 1);
   }
+  scene.ends = ends;
   scene.heap.fail_at = n;
   scene.heap.fail_all = all;
   assert_int_equal(0, uv_loop_init(&scene.loop));
   if (start(&scene, peer) == 0) {
     submit(&scene);
-    while (scene.done < scene.accepted) {
-      int alive = uv_run(&scene.loop, UV_RUN_ONCE);
-      assert_true(alive || scene.done == scene.accepted);
-    }
-    assert_int_equal(
-        0, uvsmtp_session_close(scene.session, count_close, &scene.closed));
-    uv_run(&scene.loop, UV_RUN_DEFAULT);
-    assert_int_equal(1, scene.closed);
+    end(&scene);
   }
   if (scene.env != NULL) {
     assert_int_equal(0, uvsmtp_env_close(scene.env, NULL, NULL));
@@ -154,9 +170,9 @@ static int live(long n, int all, int flags) {
 
 static void each_fails(int flags) {
   long n = 0;
-  int all;
-  for (all = 0; all < 2; all++) {
-    for (n = 1; live(n, all, flags); n++) continue;
+  int way;
+  for (way = 0; way < 4; way++) {
+    for (n = 1; live(n, way & 1, flags, way >> 1); n++) continue;
     assert_true(n > 10);
   }
 }
