@@ -342,7 +342,7 @@ int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
   return submit(s, &request, cb, data);
 }
 
-/* A verb and an argument of some length, or none. */
+/* A verb and an argument. */
 static int submit_verb(uvsmtp_session_t* s, const char* verb, const char* arg,
                        size_t len, uvsmtp_cb cb, void* data) {
   char line[LINE_MAX_OCTETS + 1];
@@ -358,26 +358,31 @@ static int submit_verb(uvsmtp_session_t* s, const char* verb, const char* arg,
   return submit_text(s, UVSMTP_OP_COMMAND, line, cb, data);
 }
 
-/* Angle brackets belong to MAIL and RCPT alone (RFC 5321 4.1.1.6). */
-static int submit_ask(uvsmtp_session_t* s, const char* verb, const char* arg,
-                      uvsmtp_cb cb, void* data) {
-  size_t len = arg == NULL ? 0 : strlen(arg);
-  if (len >= 2 && arg[0] == '<' && arg[len - 1] == '>') {
-    arg++;
-    len -= 2;
+/* As smtplib's: an address loses its display name and its angle brackets, which
+ * belong to MAIL and RCPT alone (RFC 5321 4.1.1.6). */
+static int submit_address(uvsmtp_session_t* s, const char* verb,
+                          const char* address, uvsmtp_cb cb, void* data) {
+  const char* bracket;
+  size_t len;
+  if (address == NULL) return UV_EINVAL;
+  len = strlen(address);
+  bracket = strrchr(address, '<');
+  if (bracket != NULL && address[len - 1] == '>') {
+    len -= (size_t)(bracket - address) + 2;
+    address = bracket + 1;
   }
   if (len == 0) return UV_EINVAL;
-  return submit_verb(s, verb, arg, len, cb, data);
+  return submit_verb(s, verb, address, len, cb, data);
 }
 
 int uvsmtp_verify(uvsmtp_session_t* s, const char* address, uvsmtp_cb cb,
                   void* data) {
-  return submit_ask(s, "VRFY", address, cb, data);
+  return submit_address(s, "VRFY", address, cb, data);
 }
 
 int uvsmtp_expn(uvsmtp_session_t* s, const char* list, uvsmtp_cb cb,
                 void* data) {
-  return submit_ask(s, "EXPN", list, cb, data);
+  return submit_address(s, "EXPN", list, cb, data);
 }
 
 int uvsmtp_help(uvsmtp_session_t* s, const char* topic, uvsmtp_cb cb,
