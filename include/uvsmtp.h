@@ -321,9 +321,10 @@ UVSMTP_EXTERN int uvsmtp_quit(uvsmtp_session_t* session, uvsmtp_cb cb,
 UVSMTP_EXTERN int uvsmtp_command(uvsmtp_session_t* session, const char* line,
                                  uvsmtp_cb cb, void* data);
 
-/* VRFY and EXPN (the address or user name with or without its angle brackets),
- * HELP (topic NULL: in general): as uvsmtp_command. Servers commonly refuse the
- * first two, or answer 252: "cannot say". */
+/* VRFY and EXPN (a user name or an address; of "Name <a@b.example>" only what
+ * is in the brackets goes out), HELP (topic NULL: in general): as
+ * uvsmtp_command. Servers commonly refuse the first two, or answer 252: "cannot
+ * say". */
 UVSMTP_EXTERN int uvsmtp_verify(uvsmtp_session_t* session, const char* address,
                                 uvsmtp_cb cb, void* data);
 UVSMTP_EXTERN int uvsmtp_expn(uvsmtp_session_t* session, const char* list,

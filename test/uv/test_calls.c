@@ -71,7 +71,7 @@ static void test_verbs(void** state) {
   assert_int_equal(0, CALL(c, &f, uvsmtp_verify(s, "ada", on_call, c)));
   c++;
   assert_int_equal(
-      0, CALL(c, &f, uvsmtp_verify(s, "<ada@example.org>", on_call, c)));
+      0, CALL(c, &f, uvsmtp_verify(s, "Ada <ada@example.org>", on_call, c)));
   c++;
   assert_int_equal(0, CALL(c, &f, uvsmtp_expn(s, "staff", on_call, c)));
   c++;
@@ -140,6 +140,7 @@ static void test_verbs_refused(void** state) {
     assert_int_equal(UV_EINVAL, verbs[k](s, NULL, on_call, &call));
     assert_int_equal(UV_EINVAL, verbs[k](s, "", on_call, &call));
     assert_int_equal(UV_EINVAL, verbs[k](s, "<>", on_call, &call));
+    assert_int_equal(UV_EINVAL, verbs[k](s, "Ada <>", on_call, &call));
   }
   assert_int_equal(0, CALL(&call, &f, uvsmtp_noop(s, on_call, &call)));
   wait_for(&call);
