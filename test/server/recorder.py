@@ -3,6 +3,7 @@
 the client's command lines are compared with smtplib's on, and what plays the
 servers that go silent or vanish."""
 import itertools
+import os
 import socket
 import threading
 import time
@@ -21,25 +22,34 @@ class Recorder:
 
     replies overrides the reply to a verb, or to GREETING, or to DOT: a text,
     one of the words above, or a list of both, one for each time the verb comes
-    (the last stays). A text may end in "!close". DATA and BDAT texts are
-    swallowed. sessions has a list for each connection: its lines, and each text
-    as bytes.
+    (the last stays). A text may end in "!close"; bytes are sent as they are.
+    DATA and BDAT texts are swallowed. sessions has a list for each connection:
+    its lines, and each text as bytes. path: it is a Unix socket there.
     """
 
-    def __init__(self, replies=None, extensions=EXTENSIONS, lmtp=False):
+    def __init__(self, replies=None, extensions=EXTENSIONS, lmtp=False,
+                 path=None):
         self.replies = {
             verb: list(r) if isinstance(r, list) else [r]
             for verb, r in (replies or {}).items()}
         self.extensions = extensions
         self.lmtp = lmtp
+        self.path = path
+        self.port = None
+        self.connections = []
         self.sessions = []
         self.peers = []
         self.changed = threading.Condition()
         self.done = threading.Event()
 
     def __enter__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        if self.path is None:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.port = self.listener.getsockname()[1]
+        else:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(self.path)
+            self.listener.listen()
         self.threads = [threading.Thread(target=self._accept, daemon=True)]
         self.threads[0].start()
         return self
@@ -49,6 +59,8 @@ class Recorder:
         # Wakes the thread in accept; a close alone would not.
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        if self.path is not None:
+            os.unlink(self.path)
         for thread in self.threads:
             thread.join(10)
 
@@ -77,6 +89,16 @@ class Recorder:
                     for got in s), 20):
                 raise AssertionError(f"no text in {self.sessions}")
 
+    def interrupt(self, text, close=True):
+        """Says a line in the newest connection though nobody has asked, or
+        nothing for None, and leaves it unless told not to."""
+        with self.changed:
+            connection = self.connections[-1]
+        if text is not None:
+            connection.sendall(text.encode() + b"\r\n")
+        if close:
+            connection.shutdown(socket.SHUT_RDWR)
+
     def _accept(self):
         while not self.done.is_set():
             try:
@@ -86,6 +108,7 @@ class Recorder:
             lines = []
             with self.changed:
                 self.peers.append(peer)
+                self.connections.append(connection)
                 self.sessions.append(lines)
                 self.changed.notify_all()
             thread = threading.Thread(
@@ -135,6 +158,9 @@ class Dialogue:
             return None
         if reply == CLOSE:
             return None
+        if isinstance(reply, bytes):
+            self.connection.sendall(reply)
+            return ""
         last = reply.endswith("!close")
         text = reply.removesuffix("!close").rstrip()
         self.connection.sendall(text.encode() + b"\r\n")

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""The same calls to Python's smtplib and to a session of ours (session.c), one
+after the other, each with a record of what it came to.
+
+A record has: class (of the exception, None for success), code and text of the
+reply, refused (address to [code, text]), sender (of a refusal), connected, and
+while that is so esmtp, ehlo, helo and extensions. Fields that a call does not
+have are None. Ours has more, under the names that session.c gives them."""
+import json
+import smtplib
+import subprocess
+import tempfile
+
+import client
+
+NAME = "client.example.org"
+TIMEOUT = 20  # seconds for each wait: nothing here is meant to take that long
+
+
+def blank(**fields):
+    return {"class": None, "code": None, "text": None, "refused": None,
+            "sender": None, "connected": False, "esmtp": None, "ehlo": None,
+            "helo": None, "extensions": None, **fields}
+
+
+def stripped(octets):
+    """A reply's text as smtplib has it: without the blanks around a line."""
+    if octets is None:
+        return None
+    text = octets if isinstance(octets, str) else octets.decode("latin-1")
+    return "\n".join(line.strip(" \t\r\n") for line in text.split("\n"))
+
+
+class Theirs:
+    """smtplib. Its single commands return the reply and leave it to the caller
+    to judge it; here that is done as its own sendmail and constructor do."""
+
+    # The codes of success, and what smtplib raises for others.
+    JUDGED = {
+        "connect": ({220}, "SMTPConnectError"),
+        "ehlo": ({250}, "SMTPHeloError"),
+        "helo": ({250}, "SMTPHeloError"),
+        "mail": ({250}, "SMTPSenderRefused"),
+        "rcpt": ({250, 251}, "SMTPRecipientsRefused"),
+        "data": ({250}, "SMTPDataError"),
+        "rset": (range(200, 300), "SMTPResponseException"),
+        "noop": (range(200, 300), "SMTPResponseException"),
+    }
+
+    def __init__(self, lmtp=False, name=NAME, timeout=TIMEOUT, source=None):
+        kind = smtplib.LMTP if lmtp else smtplib.SMTP
+        self.session = kind(local_hostname=name, timeout=timeout,
+                            source_address=source)
+
+    def call(self, name, *args):
+        record = blank()
+        try:
+            got = getattr(self, "do_" + name, self.plain(name))(*args)
+            if isinstance(got, tuple):
+                record["code"], record["text"] = got[0], stripped(got[1])
+                codes, kind = self.JUDGED.get(name, ({got[0]}, None))
+                if got[0] not in codes:
+                    record["class"] = kind
+            elif isinstance(got, dict):
+                record["refused"] = self.map(got)
+            elif isinstance(got, bytes):
+                record["text"] = stripped(got)
+            elif isinstance(got, bool):
+                record["has"] = got
+        except smtplib.SMTPException as error:
+            record["class"] = type(error).__name__
+            if isinstance(error, smtplib.SMTPResponseException):
+                record["code"] = error.smtp_code
+                text = error.smtp_error
+                record["text"] = stripped(text)
+            if isinstance(error, smtplib.SMTPSenderRefused):
+                record["sender"] = error.sender
+            if isinstance(error, smtplib.SMTPRecipientsRefused):
+                record["refused"] = self.map(error.recipients)
+        except (ValueError, OverflowError, OSError) as error:
+            record["class"] = type(error).__name__
+        self.look(record)
+        return record
+
+    @staticmethod
+    def map(refused):
+        return {address: [code, stripped(text)]
+                for address, (code, text) in refused.items()}
+
+    def plain(self, name):
+        return getattr(self.session, name, None)
+
+    def look(self, record):
+        s = self.session
+        record["connected"] = s.sock is not None
+        if not record["connected"]:
+            return
+        record["esmtp"] = s.does_esmtp
+        record["ehlo"] = stripped(s.ehlo_resp)
+        record["helo"] = stripped(s.helo_resp)
+        record["extensions"] = {
+            keyword: " ".join(params.split()) if keyword == "auth" else params
+            for keyword, params in s.esmtp_features.items()}
+
+    def do_connect(self, target):
+        """As the constructor: whoever is not greeted is not connected."""
+        got = self.session.connect(target["host"], target.get("port", 0))
+        if got[0] != 220:
+            self.session.close()
+        return got
+
+    def do_hello(self):
+        self.session.ehlo_or_helo_if_needed()
+
+    def do_sendmail(self, sender, to, text, mail_options=(), rcpt_options=()):
+        return self.session.sendmail(sender, to, text, mail_options,
+                                     rcpt_options)
+
+    def do_end(self):
+        with self.session:
+            pass
+
+    def do_debug(self, level):
+        self.session.set_debuglevel(level)
+
+    def do_idle(self):
+        """smtplib has no loop: it notices at the next call."""
+
+    def finish(self):
+        self.session.close()
+
+
+class Ours:
+    """The session API, through a child process."""
+
+    def __init__(self, lmtp=False, name=NAME, timeout=TIMEOUT, source=None):
+        self.said = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [client.programs["session"]], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.said)
+        self.bind = {"bind_host": source[0], "bind_port": source[1]} \
+            if source else {}
+        config = {"lmtp": lmtp, "name": name, "timeout": int(timeout * 1000)}
+        # smtplib says one thing at a time, and knows no BDAT.
+        self.made = self.ask("session", {**config, "pipelining": False,
+                                         "chunking": False})
+
+    def ask(self, *call):
+        """Makes a call and returns what session.c says of it."""
+        self.process.stdin.write(json.dumps(call).encode() + b"\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"no answer to {call}: {self.errors()}")
+        return json.loads(line)
+
+    def errors(self):
+        self.said.seek(0)
+        return self.said.read().decode("utf-8", "replace")
+
+    def call(self, name, *args):
+        if name == "connect":
+            args = ({**args[0], **self.bind},)
+        answer = self.ask(name, *args)
+        record = blank(**{key: answer.get(key) for key in (
+            "class", "refused", "sender", "has") if key in answer})
+        if answer["class"] is None and answer["error"] != "OK":
+            record["class"] = answer["error"]
+        if not answer["accepted"]:
+            record["class"] = "refused " + answer["error"]
+        if answer.get("reply"):
+            record["code"], record["text"] = answer["reply"]
+            record["text"] = stripped(record["text"])
+        if record["refused"] is not None:
+            record["refused"] = {address: [code, stripped(text)] for
+                                 address, (code, text) in
+                                 record["refused"].items()}
+        self.look(record, answer)
+        record["answer"] = answer
+        return record
+
+    @staticmethod
+    def look(record, answer):
+        record["connected"] = answer.get("state") not in (
+            None, "CONNECT", "CLOSED")
+        if not record["connected"]:
+            return
+        if not answer["open"]:
+            raise AssertionError(f"no descriptor: {answer}")
+        record["esmtp"] = answer["esmtp"]
+        for key in ("ehlo", "helo"):
+            reply = answer[key]
+            record[key] = None if reply is None else stripped(reply[1])
+        record["extensions"] = {keyword.lower(): params for keyword, params
+                                in answer["extensions"].items()}
+
+    def finish(self):
+        """The end of the child must be a clean one."""
+        self.process.stdin.close()
+        self.process.stdout.close()
+        status = self.process.wait(client.RUN_TIMEOUT)
+        said = self.errors()
+        self.said.close()
+        if status != 0:
+            raise AssertionError(f"session: exit {status}, {said}")
+        return said

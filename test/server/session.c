@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/* session.c: the calls of a session, one by one, for tests in other languages.
+ *
+ * Reads a JSON array from each line of standard input, such as ["rcpt",
+ * "a@example.org", ["NOTIFY=NEVER"]], makes the call, runs the loop until it
+ * has completed, and answers with a JSON object on a line of its own: so a test
+ * can do between two calls what it likes to the server. Octets of the server's
+ * are written as the characters of their numbers. The first call is "session".
+ *
+ * What is called is the public interface alone, and what is printed is what it
+ * says: the test is to see what any program would. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "uvsmtp.h"
+
+enum {
+  LIST_MAX = 64,
+  LIFETIME = 120 /* seconds: nobody waits for ever for a call that hangs */
+};
+
+typedef struct run_s {
+  uv_loop_t loop;
+  uvsmtp_env_t* env;
+  uvsmtp_session_t* session; /* NULL: none, or gone */
+  json_t* config;
+  json_t* out;
+  int done;
+  uvsmtp_memory_source_t body;
+  uvsmtp_printer_t printer;
+} run_t;
+
+/* A list of strings, as the library takes them. */
+typedef struct list_s {
+  const char* list[LIST_MAX];
+  size_t n;
+} list_t;
+
+static void die(const char* why) {
+  fprintf(stderr, "session: %s\n", why);
+  exit(64);
+}
+
+/* --------------------------------------------------------------- arguments */
+
+static const char* text_at(const json_t* op, size_t i) {
+  return json_string_value(json_array_get(op, i));
+}
+
+static void list_at(const json_t* op, size_t i, list_t* list) {
+  const json_t* from = json_array_get(op, i);
+  size_t at;
+  list->n = json_array_size(from);
+  if (list->n > LIST_MAX) die("too many");
+  for (at = 0; at < list->n; at++)
+    list->list[at] = json_string_value(json_array_get(from, at));
+}
+
+static int64_t number_of(const json_t* object, const char* key) {
+  return json_integer_value(json_object_get(object, key));
+}
+
+static void read_target(const json_t* from, uvsmtp_target_t* target) {
+  target->host = json_string_value(json_object_get(from, "host"));
+  target->port = (int)number_of(from, "port");
+  target->bind_host = json_string_value(json_object_get(from, "bind_host"));
+  target->bind_port = (int)number_of(from, "bind_port");
+}
+
+static uvsmtp_source_t* text_source(run_t* run, const json_t* op, size_t i) {
+  const json_t* text = json_array_get(op, i);
+  uvsmtp_source_memory(&run->body, json_string_value(text),
+                       json_string_length(text));
+  return &run->body.source;
+}
+
+/* ----------------------------------------------------------------- results */
+
+/* Any octets as JSON: each becomes the character of its number. */
+static json_t* octets_json(const char* text, size_t len) {
+  char* copy = malloc(len * 2 + 1);
+  size_t at = 0;
+  size_t i;
+  json_t* out;
+  if (copy == NULL) die("no memory");
+  for (i = 0; i < len; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (c >= 0x80) copy[at++] = (char)(0xC0 | c >> 6);
+    copy[at++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3F) : c);
+  }
+  out = json_stringn(copy, at);
+  free(copy);
+  return out;
+}
+
+static json_t* reply_json(const uvsmtp_reply_t* reply) {
+  size_t len;
+  const char* text;
+  if (reply == NULL) return json_null();
+  text = uvsmtp_reply_text(reply, &len);
+  return json_pack("[io]", uvsmtp_reply_code(reply), octets_json(text, len));
+}
+
+/* The map of those whose RCPT was refused, as smtplib has it: a key has one
+ * value, so what counts for an address that was given twice is the library's
+ * word for the first of them. */
+static json_t* refused_json(const uvsmtp_result_t* result) {
+  json_t* map = json_object();
+  size_t n = uvsmtp_result_rcpt_count(result);
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const uvsmtp_rcpt_result_t* rcpt = uvsmtp_result_rcpt(result, i);
+    const char* address = uvsmtp_rcpt_result_address(rcpt);
+    const uvsmtp_reply_t* reply = uvsmtp_rcpt_result_rcpt_reply(rcpt);
+    if (uvsmtp_result_find_rcpt(result, address) == NULL)
+      die("find_rcpt does not find a recipient");
+    if (reply == NULL || uvsmtp_reply_code(reply) / 100 == 2) continue;
+    json_object_set_new(map, address, reply_json(reply));
+  }
+  return map;
+}
+
+static json_t* recipients_json(const uvsmtp_result_t* result) {
+  json_t* list = json_array();
+  size_t n = uvsmtp_result_rcpt_count(result);
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const uvsmtp_rcpt_result_t* rcpt = uvsmtp_result_rcpt(result, i);
+    json_array_append_new(
+        list, json_pack("[sssso]", uvsmtp_rcpt_result_address(rcpt),
+                        uvsmtp_err_name(uvsmtp_rcpt_result_status(rcpt)),
+                        uvsmtp_outcome_name(uvsmtp_rcpt_result_outcome(rcpt)),
+                        uvsmtp_state_name(uvsmtp_rcpt_result_stage(rcpt)),
+                        reply_json(uvsmtp_rcpt_result_reply(rcpt))));
+  }
+  return list;
+}
+
+static void set_status(run_t* run, int status) {
+  const char* class_name = uvsmtp_err_class(status);
+  json_object_set_new(run->out, "error", json_string(uvsmtp_err_name(status)));
+  json_object_set_new(
+      run->out, "class",
+      class_name == NULL ? json_null() : json_string(class_name));
+}
+
+static void on_result(uvsmtp_session_t* session, const uvsmtp_result_t* result,
+                      void* data) {
+  run_t* run = data;
+  json_t* out = run->out;
+  const char* sender = uvsmtp_result_sender(result);
+  unsigned short code[3];
+  const uvsmtp_reply_t* reply = uvsmtp_result_reply(result);
+  (void)session;
+  if (run->done++) die("a second completion");
+  set_status(run, uvsmtp_result_status(result));
+  json_object_set_new(
+      out, "cause", json_string(uvsmtp_err_name(uvsmtp_result_cause(result))));
+  json_object_set_new(
+      out, "stage",
+      json_string(uvsmtp_state_name(uvsmtp_result_stage(result))));
+  json_object_set_new(
+      out, "outcome",
+      json_string(uvsmtp_outcome_name(uvsmtp_result_outcome(result))));
+  json_object_set_new(out, "reply", reply_json(reply));
+  if (reply != NULL && uvsmtp_reply_enhanced(reply, code))
+    json_object_set_new(out, "enhanced",
+                        json_pack("[iii]", code[0], code[1], code[2]));
+  if (sender != NULL) json_object_set_new(out, "sender", json_string(sender));
+  if (uvsmtp_result_rcpt_count(result) > 0) {
+    json_object_set_new(out, "refused", refused_json(result));
+    json_object_set_new(out, "recipients", recipients_json(result));
+  }
+}
+
+static json_t* extensions_json(const uvsmtp_session_t* s) {
+  json_t* map = json_object();
+  size_t cursor = 0;
+  uvsmtp_slice_t keyword;
+  uvsmtp_slice_t params;
+  while (uvsmtp_session_next_extn(s, &cursor, &keyword, &params)) {
+    char key[256];
+    snprintf(key, sizeof(key), "%.*s", (int)keyword.len,
+             (const char*)keyword.base);
+    json_object_set_new(map, key, octets_json(params.base, params.len));
+  }
+  return map;
+}
+
+/* What can be asked of the session after the call. */
+static void look(run_t* run) {
+  const uvsmtp_session_t* s = run->session;
+  uv_os_fd_t fd;
+  json_t* out = run->out;
+  if (s == NULL) return;
+  json_object_set_new(out, "state",
+                      json_string(uvsmtp_state_name(uvsmtp_session_state(s))));
+  json_object_set_new(out, "open",
+                      json_boolean(uvsmtp_session_fileno(s, &fd) == 0));
+  json_object_set_new(out, "esmtp", json_boolean(uvsmtp_session_does_esmtp(s)));
+  json_object_set_new(out, "ehlo", reply_json(uvsmtp_session_ehlo_reply(s)));
+  json_object_set_new(out, "helo", reply_json(uvsmtp_session_helo_reply(s)));
+  json_object_set_new(out, "extensions", extensions_json(s));
+}
+
+/* ------------------------------------------------------------------- calls */
+
+static int new_session(run_t* run, const json_t* from) {
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
+  const json_t* timeout = json_object_get(from, "timeout");
+  int err;
+  read_target(from, &target);
+  config.target = &target;
+  config.local_name = json_string_value(json_object_get(from, "name"));
+  config.max_reply_line = (uint32_t)number_of(from, "max_reply_line");
+  config.flags = (unsigned int)number_of(from, "flags");
+  if (json_is_true(json_object_get(from, "lmtp")))
+    config.flags |= UVSMTP_SESSION_LMTP;
+  if (json_is_false(json_object_get(from, "pipelining")))
+    config.flags |= UVSMTP_SESSION_NO_PIPELINING;
+  if (json_is_false(json_object_get(from, "chunking")))
+    config.flags |= UVSMTP_SESSION_NO_CHUNKING;
+  if (timeout != NULL) {
+    err = uvsmtp_timeouts_all(&timeouts, json_integer_value(timeout));
+    if (err != 0) return err;
+    config.timeouts = &timeouts;
+  }
+  return uvsmtp_session_new(&run->session, run->env, &config);
+}
+
+static int call_session(run_t* run, const json_t* op) {
+  json_decref(run->config);
+  run->config = json_incref(json_array_get(op, 1));
+  set_status(run, 0);
+  run->done = 1;
+  return new_session(run, run->config);
+}
+
+/* The session with its connection is gone, and what comes next finds a new one:
+ * smtplib's object can be used again after its close. */
+static void on_closed(uvsmtp_session_t* session, void* data) {
+  run_t* run = data;
+  (void)session;
+  set_status(run, 0);
+  run->session = NULL;
+  run->done++;
+}
+
+static int call_close(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_session_close(run->session, on_closed, run);
+}
+
+static int call_end(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_session_end(run->session, on_closed, run);
+}
+
+static int call_connect(run_t* run, const json_t* op) {
+  const json_t* from = json_array_get(op, 1);
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  if (from == NULL) return uvsmtp_connect(run->session, NULL, on_result, run);
+  read_target(from, &target);
+  return uvsmtp_connect(run->session, &target, on_result, run);
+}
+
+static int call_ehlo(run_t* run, const json_t* op) {
+  return uvsmtp_ehlo(run->session, text_at(op, 1), on_result, run);
+}
+
+static int call_helo(run_t* run, const json_t* op) {
+  return uvsmtp_helo(run->session, text_at(op, 1), on_result, run);
+}
+
+static int call_hello(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_hello(run->session, on_result, run);
+}
+
+static int call_mail(run_t* run, const json_t* op) {
+  list_t options;
+  list_at(op, 2, &options);
+  return uvsmtp_mail(run->session, text_at(op, 1), options.list, options.n,
+                     on_result, run);
+}
+
+static int call_rcpt(run_t* run, const json_t* op) {
+  list_t options;
+  list_at(op, 2, &options);
+  return uvsmtp_rcpt(run->session, text_at(op, 1), options.list, options.n,
+                     on_result, run);
+}
+
+static int call_data(run_t* run, const json_t* op) {
+  return uvsmtp_data(run->session, text_source(run, op, 1),
+                     UVSMTP_LINES_NORMALISE, on_result, run);
+}
+
+/* ["sendmail", from, [to ...], text, [mail option ...], [rcpt option ...]] */
+static int call_sendmail(run_t* run, const json_t* op) {
+  uvsmtp_message_t message = UVSMTP_MESSAGE_INIT;
+  uvsmtp_rcpt_t rcpts[LIST_MAX];
+  const uvsmtp_rcpt_t* list[LIST_MAX];
+  list_t to;
+  list_t mail_options;
+  list_t rcpt_options;
+  size_t i;
+  list_at(op, 2, &to);
+  list_at(op, 4, &mail_options);
+  list_at(op, 5, &rcpt_options);
+  for (i = 0; i < to.n; i++) {
+    rcpts[i] = (uvsmtp_rcpt_t)UVSMTP_RCPT_INIT(to.list[i]);
+    list[i] = &rcpts[i];
+  }
+  message.from = text_at(op, 1);
+  message.rcpts = list;
+  message.nrcpts = to.n;
+  message.body = text_source(run, op, 3);
+  message.mail_options = mail_options.list;
+  message.nmail_options = mail_options.n;
+  message.rcpt_options = rcpt_options.list;
+  message.nrcpt_options = rcpt_options.n;
+  return uvsmtp_send(run->session, &message, on_result, run);
+}
+
+static int call_rset(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_rset(run->session, on_result, run);
+}
+
+static int call_noop(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_noop(run->session, on_result, run);
+}
+
+static int call_quit(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_quit(run->session, on_result, run);
+}
+
+static int call_docmd(run_t* run, const json_t* op) {
+  return uvsmtp_command(run->session, text_at(op, 1), on_result, run);
+}
+
+static int call_verify(run_t* run, const json_t* op) {
+  return uvsmtp_verify(run->session, text_at(op, 1), on_result, run);
+}
+
+static int call_expn(run_t* run, const json_t* op) {
+  return uvsmtp_expn(run->session, text_at(op, 1), on_result, run);
+}
+
+static int call_help(run_t* run, const json_t* op) {
+  return uvsmtp_help(run->session, text_at(op, 1), on_result, run);
+}
+
+static int call_has_extn(run_t* run, const json_t* op) {
+  int has = uvsmtp_session_has_extn(run->session, text_at(op, 1));
+  set_status(run, 0);
+  json_object_set_new(run->out, "has", json_boolean(has));
+  run->done = 1;
+  return 0;
+}
+
+static int call_debug(run_t* run, const json_t* op) {
+  json_int_t level = json_integer_value(json_array_get(op, 1));
+  uvsmtp_printer_init(&run->printer, level > 1 ? UVSMTP_PRINT_TIMES : 0, NULL,
+                      NULL);
+  set_status(run, 0);
+  run->done = 1;
+  return uvsmtp_session_set_trace(
+      run->session, level > 0 ? uvsmtp_printer_trace : NULL, &run->printer);
+}
+
+/* Runs the loop until the session has noticed that it is over. */
+static int call_idle(run_t* run, const json_t* op) {
+  (void)op;
+  while (uvsmtp_session_state(run->session) != UVSMTP_STATE_CLOSED) {
+    if (uv_run(&run->loop, UV_RUN_ONCE) == 0) break;
+  }
+  set_status(run, 0);
+  run->done = 1;
+  return 0;
+}
+
+typedef struct verb_s {
+  const char* name;
+  int (*call)(run_t* run, const json_t* op);
+} verb_t;
+
+static const verb_t verbs[] = {
+    {"session", call_session},   {"connect", call_connect},
+    {"ehlo", call_ehlo},         {"helo", call_helo},
+    {"hello", call_hello},       {"mail", call_mail},
+    {"rcpt", call_rcpt},         {"data", call_data},
+    {"sendmail", call_sendmail}, {"rset", call_rset},
+    {"noop", call_noop},         {"quit", call_quit},
+    {"docmd", call_docmd},       {"verify", call_verify},
+    {"expn", call_expn},         {"help", call_help},
+    {"has_extn", call_has_extn}, {"debug", call_debug},
+    {"idle", call_idle},         {"close", call_close},
+    {"end", call_end},
+};
+
+static void serve(run_t* run, const json_t* op) {
+  const char* name = text_at(op, 0);
+  size_t i;
+  int err = 0;
+  if (name == NULL) die("no call");
+  run->out = json_object();
+  run->done = 0;
+  if (run->session == NULL && strcmp(name, "session") != 0 &&
+      (run->config == NULL || new_session(run, run->config) != 0))
+    die("no session");
+  for (i = 0; strcmp(name, verbs[i].name) != 0;)
+    if (++i == sizeof(verbs) / sizeof(verbs[0])) die(name);
+  err = verbs[i].call(run, op);
+  if (err != 0) set_status(run, err);
+  json_object_set_new(run->out, "accepted", json_boolean(err == 0));
+  while (err == 0 && run->done == 0 && uv_run(&run->loop, UV_RUN_ONCE) != 0) {
+  }
+  if (err == 0 && run->done != 1) die("not one completion");
+  look(run);
+  json_dumpf(run->out, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+  putchar('\n');
+  fflush(stdout);
+  json_decref(run->out);
+}
+
+static void tidy(run_t* run) {
+  run->out = json_object();
+  if (run->session != NULL) uvsmtp_session_close(run->session, on_closed, run);
+  uv_run(&run->loop, UV_RUN_DEFAULT);
+  if (uvsmtp_env_close(run->env, NULL, NULL) != 0) die("the session is left");
+  uv_run(&run->loop, UV_RUN_DEFAULT);
+  if (uv_loop_close(&run->loop) != 0) die("handles are left");
+  json_decref(run->out);
+  json_decref(run->config);
+}
+
+int main(void) {
+  static run_t run;
+  char* line = NULL;
+  size_t cap = 0;
+  alarm(LIFETIME);
+  if (uv_loop_init(&run.loop) != 0 ||
+      uvsmtp_env_new(&run.env, &run.loop, NULL) != 0)
+    die("no environment");
+  while (getline(&line, &cap, stdin) > 0) {
+    json_error_t error;
+    json_t* op = json_loads(line, JSON_ALLOW_NUL, &error);
+    if (op == NULL) die(error.text);
+    serve(&run, op);
+    json_decref(op);
+  }
+  free(line);
+  tidy(&run);
+  return 0;
+}

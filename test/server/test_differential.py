@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Python's smtplib and the session API do the same: the same calls, one after
+the other, against the same scripted server. Argument: SESSION, the program of
+session.c.
+
+For each call the class of the result, the reply's code and text, the map of
+refused recipients and what the session is afterwards must be equal, and so must
+what the server was told, octet for octet. Where the two differ on purpose, the
+script says so with a name of DIFFERENCES, and what is then expected of ours; a
+difference that is none any more fails, and so does one that no script shows.
+"""
+import os
+import re
+
+import client
+from pair import Ours, Theirs
+from processes import scratch
+from recorder import Recorder
+from scripts import CONNECT, DIFFERENCES, SCRIPTS
+
+
+def plain(items):
+    """What a server was told, without what differs everywhere."""
+    lines = []
+    for item in items:
+        if isinstance(item, str):
+            verb, *rest = item.split(" ", 1)
+            item = " ".join([verb.upper(), *rest])
+            item = re.sub(r"(?i) size=(\d+)", r" SIZE=\1", item)
+        lines.append(item)
+    return lines
+
+
+def play(script, kind):
+    """Makes the calls; the records and the sessions that the server saw."""
+    path = os.path.join(scratch(), "s") if script.unix else None
+    with Recorder(script.replies, script.extensions, script.lmtp,
+                  path) as recorder:
+        here = {"host": path or "127.0.0.1", "port": recorder.port or 0}
+        one = kind(script.lmtp, script.name, script.timeout, script.source)
+        records = []
+        try:
+            for call in script.calls:
+                if call[0] == "server":
+                    recorder.interrupt(*call[1:])
+                    records.append(None)
+                    continue
+                if call == CONNECT:
+                    call = ("connect", here)
+                records.append(one.call(*call))
+        finally:
+            one.finish()
+    return records, [plain(lines) for lines in recorder.sessions], \
+        [peer[0] for peer in recorder.peers if peer]
+
+
+def expected(theirs, difference):
+    """The fields that ours must have."""
+    known = {"class", "ehlo", "helo"} if theirs["connected"] else {"class"}
+    fields = {key: value for key, value in theirs.items()
+              if value is not None or key in known}
+    if theirs["class"] in ("ValueError", "OverflowError"):
+        fields["class"] = "refused EINVAL"
+    if difference is None:
+        return fields
+    changed = {key: value for key, value in difference.fields.items()
+               if key not in fields or fields[key] != value}
+    if changed != difference.fields:
+        raise AssertionError(f"no difference: {difference} from {theirs}")
+    return {**fields, **changed}
+
+
+def matches(line, wanted):
+    if isinstance(line, str) and str(wanted).endswith("..."):
+        return line.startswith(wanted[:-3])
+    return line == wanted
+
+
+def replaced(sessions, edits):
+    """smtplib's sessions with the differences that are expected."""
+    for edit in edits:
+        lines = sessions[edit.session]
+        at = [i for i in range(len(lines) + 1 - len(edit.theirs))
+              if all(map(matches, lines[i:], edit.theirs))]
+        if not at or edit.theirs == edit.ours:
+            raise AssertionError(f"no difference: {edit} in {lines}")
+        lines[at[0]:at[0] + len(edit.theirs)] = edit.ours
+    return sessions
+
+
+class Scripts(client.Case):
+    """Each script, by both."""
+    maxDiff = None
+
+    def test_differences(self):
+        """Each difference is shown, and each one shown is listed."""
+        shown = {d.why for script in SCRIPTS.values() for d in
+                 [*script.differs.values(), *script.wire]}
+        self.assertEqual(shown, set(DIFFERENCES))
+
+
+@client.add_tests(Scripts, "script", {
+    name: (script,) for name, script in SCRIPTS.items()})
+def same(case, script):
+    theirs, told, from_there = play(script, Theirs)
+    ours, told_by_us, from_here = play(script, Ours)
+    for i, call in enumerate(script.calls):
+        if theirs[i] is None:
+            continue
+        wanted = expected(theirs[i], script.differs.get(i))
+        if not ours[i]["connected"]:
+            for key in ("esmtp", "ehlo", "helo", "extensions"):
+                wanted.pop(key, None)
+        got = {key: ours[i].get(key) for key in wanted}
+        case.assertEqual(got, wanted, f"call {i}, {call}: {ours[i]}")
+    case.assertEqual(told_by_us, replaced(told, script.wire))
+    case.assertEqual(from_here, from_there)
+
+
+if __name__ == "__main__":
+    client.main("session")
