@@ -19,6 +19,7 @@ typedef struct plan_s {
   int oom_on;
 } plan_t;
 
+/* scenario: 132. Every dialogue is one more of its kind. */
 static const plan_t plans[] = {
     {"octet by octet", MODE_OCTETS, END_EOF, 0},
     {"split", MODE_SPLIT, END_EOF, 0},

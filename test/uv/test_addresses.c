@@ -168,8 +168,38 @@ static void test_reason(void** state) {
   close(fd);
 }
 
+/* scenario: 2. A server that refuses has answered: its other address would do
+ * no better. */
+static void test_refused_by_the_first(void** state) {
+  peer_t* peer = peer_play(0, "S 554 no\n EOF");
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  attempts_t attempts = {0, 0};
+  uvsmtp_session_t* s;
+  fixture_t f;
+  call_t call;
+  (void)state;
+  memset(&call, 0, sizeof(call));
+  fixture_start(&f);
+  target.host = "44";
+  target.port = peer_port(peer);
+  config.trace = count_attempts;
+  config.trace_arg = &attempts;
+  assert_int_equal(0, uvsmtp_session_new(&s, f.env, &config));
+  assert_int_equal(0,
+                   CALL(&call, &f, uvsmtp_connect(s, &target, on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(UVSMTP_ECONNECT, call.status);
+  assert_int_equal(554, call.code);
+  close_session(&f, s);
+  assert_int_equal(1, attempts.made);
+  assert_int_equal(0, attempts.failed);
+  fixture_finish(&f);
+  assert_peer_done(peer);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_reason),
-                                     TEST(test_second_works)};
+  const struct CMUnitTest tests[] = {TEST(test_reason), TEST(test_second_works),
+                                     TEST(test_refused_by_the_first)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
