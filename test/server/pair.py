@@ -5,7 +5,8 @@ after the other, each with a record of what it came to.
 A record has: class (of the exception, None for success), code and text of the
 reply, refused (address to [code, text]), sender (of a refusal), connected, and
 while that is so esmtp, ehlo, helo and extensions. Fields that a call does not
-have are None. Ours has more, under the names that session.c gives them."""
+have are None. Ours has also recipients, each with its outcome and reply, and
+the whole answer of session.c."""
 import json
 import smtplib
 import subprocess
@@ -113,8 +114,9 @@ class Theirs:
         self.session.ehlo_or_helo_if_needed()
 
     def do_sendmail(self, sender, to, text, mail_options=(), rcpt_options=()):
-        return self.session.sendmail(sender, to, text, mail_options,
-                                     rcpt_options)
+        return self.session.sendmail(
+            sender, to, text if text.isascii() else text.encode(),
+            mail_options, rcpt_options)
 
     def do_end(self):
         with self.session:
@@ -175,6 +177,9 @@ class Ours:
             record["refused"] = {address: [code, stripped(text)] for
                                  address, (code, text) in
                                  record["refused"].items()}
+        record["recipients"] = [
+            [address, outcome, *(reply or [None, None])] for
+            address, _, outcome, _, reply in answer.get("recipients", ())]
         self.look(record, answer)
         record["answer"] = answer
         return record

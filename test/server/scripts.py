@@ -113,6 +113,7 @@ class Script:
 CONNECT = ("connect",)
 QUIT = ("quit",)
 NOOP = ("noop",)
+EHLO = ("ehlo",)
 SEND = ("sendmail", ME, [YOU], TEXT)
 SEND3 = ("sendmail", ME, TO3, TEXT)
 
@@ -187,6 +188,8 @@ def greetings():
         "port 70000": Script(
             [("connect", {"host": "127.0.0.1", "port": 70000}), NOOP],
             differs={0: differs("port", cls="refused EINVAL")}),
+        "nonnumeric port": Script([("connect", "localhost:smtp"), NOOP]),
+        "no port behind the colon": Script([("connect", "localhost:"), NOOP]),
         "never": Script([NOOP, QUIT, ("mail", ME), ("docmd", "XYZ")]),
     }
 
@@ -272,6 +275,9 @@ def hellos():
             [CONNECT, ("ehlo",)], {"EHLO": "hello!"},
             {1: differs("protocol", cls="EPROTOCOL", code=None, text=None,
                         connected=False)}),
+        "EHLO answered with an empty line": Script(
+            [CONNECT, ("ehlo",)], {"EHLO": ""},
+            {1: differs("protocol", cls="EPROTOCOL")}),
         "EHLO twice": session(
             ("ehlo",), ("has_extn", "size"), ("ehlo",), ("has_extn", "size"),
             ("has_extn", "dsn"), replies={
@@ -377,8 +383,11 @@ def messages():
             wire=(Wire("nobody", ["MAIL FROM:<me@example.org> SIZE=36", "RSET"],
                        []),)),
         "a recipient twice": session(
-            ("sendmail", ME, [YOU, YOU], TEXT), replies={
-                "RCPT": ["250 ok", "452 enough"]}),
+            ("sendmail", ME, [YOU, YOU], TEXT),
+            replies={"RCPT": ["250 ok", "452 enough"]},
+            differs={1: differs("twice", recipients=[
+                [YOU, "accepted", 250, "queued"],
+                [YOU, "deferred", 452, "enough"]])}),
         "a recipient twice, refused twice": session(
             ("sendmail", ME, [YOU, YOU], TEXT), NOOP,
             replies={"RCPT": "550 no", "DATA": "503 no recipients"},
@@ -429,6 +438,21 @@ def messages():
     scripts["closed in the middle of the last reply"] = Script(
         [CONNECT, SEND, NOOP], {"DOT": "250-ok !close"},
         {1: differs("unknown", cls="EUNKNOWN")})
+    # What is no reply to the command, or none at all.
+    for verb, code in (("MAIL", "354"), ("RCPT", "220"), ("DATA", "250"),
+                       ("DOT", "354")):
+        for what in (f"{code} what?", "hello!"):
+            script = Script([CONNECT, SEND], {verb: what}, wire=(
+                () if verb == "DATA" else
+                (Wire("protocol", ["RSET"], []),)))
+            script.differs[1] = differs(
+                "protocol", cls="EUNKNOWN" if verb == "DOT" else "EPROTOCOL",
+                connected=False)
+            if verb == "RCPT":
+                script.differs[1].fields["refused"] = {}
+            elif what == "hello!":
+                script.differs[1].fields.update(code=None, text=None)
+            scripts[f"{what} to {verb}"] = script
     for what, word in (("421 bye !close", "421"), (CLOSE, "closed")):
         scripts[f"{word} at RSET"] = Script(
             [CONNECT, SEND, ("idle",), NOOP], {"MAIL": "550 no", "RSET": what})
@@ -444,7 +468,6 @@ OFFERED = {"pipelining": "", "size": "10000000", "8bitmime": "",
 MAIL = ("mail", ME)
 RCPT = ("rcpt", YOU)
 DATA = ("data", TEXT)
-EHLO = ("ehlo",)
 
 
 def transactions():
@@ -618,6 +641,7 @@ def texts():
             "one\r\n.", wire=(Wire(
                 "final line end", ["MAIL FROM:<me@example.org> SIZE=6"],
                 ["MAIL FROM:<me@example.org> SIZE=8"]),)),
+        "eight bits": text("gr\xfc\xdfe\r\n\u65e5\u672c\r\n"),
         "empty": text("", wire=(Wire(
             "empty", [b"\r\n.\r\n"], [b".\r\n"]),)),
         "empty, by hand": session(
@@ -824,16 +848,28 @@ def lmtp():
                            {1: differs("421", connected=False)}),
         "three recipients": session(
             three, NOOP, replies={"DOT": ["250 one", "250 two", "250 three"]},
-            differs={2: differs("LMTP verdicts", text="ok"),
+            differs={1: differs("LMTP verdicts", recipients=[
+                         ["a@example.net", "accepted", 250, "one"],
+                         ["b@example.net", "accepted", 250, "two"],
+                         ["c@example.net", "accepted", 250, "three"]]),
+                     2: differs("LMTP verdicts", text="ok"),
                      3: differs("LMTP verdicts", code=221, text="bye")}),
         "three recipients, the second refused": session(
             three, NOOP, replies={"DOT": ["250 one", "552 full", "250 three"]},
-            differs={2: differs("LMTP verdicts", cls=None, code=250,
+            differs={1: differs("LMTP verdicts", recipients=[
+                         ["a@example.net", "accepted", 250, "one"],
+                         ["b@example.net", "rejected", 552, "full"],
+                         ["c@example.net", "accepted", 250, "three"]]),
+                     2: differs("LMTP verdicts", cls=None, code=250,
                                 text="ok"),
                      3: differs("LMTP verdicts", code=221, text="bye")}),
         "three recipients, all refused": session(
             three, NOOP, replies={"DOT": ["450 one", "451 two", "552 three"]},
-            differs={1: differs("LMTP verdicts", code=552, text="three"),
+            differs={1: differs("LMTP verdicts", code=552, text="three",
+                                recipients=[
+                         ["a@example.net", "deferred", 450, "one"],
+                         ["b@example.net", "deferred", 451, "two"],
+                         ["c@example.net", "rejected", 552, "three"]]),
                      2: differs("LMTP verdicts", cls=None, code=250,
                                 text="ok"),
                      3: differs("LMTP verdicts", code=221, text="bye")}),
