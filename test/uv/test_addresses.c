@@ -120,33 +120,55 @@ static void count_attempts(void* arg, int kind, const char* text, size_t len) {
       len > sizeof(failed) - 1 && memcmp(text, failed, sizeof(failed) - 1) == 0;
 }
 
+/* Connects to the peer by a name, and counts the attempts. */
+static void connect_to(const char* name, const peer_t* peer, call_t* call,
+                       attempts_t* attempts) {
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_session_t* s;
+  fixture_t f;
+  memset(call, 0, sizeof(*call));
+  memset(attempts, 0, sizeof(*attempts));
+  fixture_start(&f);
+  target.host = name;
+  target.port = peer_port(peer);
+  config.trace = count_attempts;
+  config.trace_arg = attempts;
+  assert_int_equal(0, uvsmtp_session_new(&s, f.env, &config));
+  assert_int_equal(0,
+                   CALL(call, &f, uvsmtp_connect(s, &target, on_call, call)));
+  wait_for(call);
+  close_session(&f, s);
+  fixture_finish(&f);
+}
+
 /* scenario: 15. The first address refuses, the second is the server's; the
  * trace tells of both. */
 static void test_second_works(void** state) {
   peer_t* peer = peer_answer(0);
-  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
-  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  attempts_t attempts = {0, 0};
-  uvsmtp_session_t* s;
-  fixture_t f;
+  attempts_t attempts;
   call_t call;
   (void)state;
-  memset(&call, 0, sizeof(call));
-  fixture_start(&f);
-  target.host = "54";
-  target.port = peer_port(peer);
-  config.trace = count_attempts;
-  config.trace_arg = &attempts;
-  assert_int_equal(0, uvsmtp_session_new(&s, f.env, &config));
-  assert_int_equal(0,
-                   CALL(&call, &f, uvsmtp_connect(s, &target, on_call, &call)));
-  wait_for(&call);
+  connect_to("54", peer, &call, &attempts);
   assert_int_equal(0, call.status);
   assert_int_equal(2, attempts.made);
   assert_int_equal(1, attempts.failed);
-  close_session(&f, s);
-  fixture_finish(&f);
   assert_null(peer_finish(peer, NULL));
+}
+
+/* scenario: 2. A server that refuses has answered: its other address would do
+ * no better. */
+static void test_refused_by_the_first(void** state) {
+  peer_t* peer = peer_play(0, "S 554 no\n EOF");
+  attempts_t attempts;
+  call_t call;
+  (void)state;
+  connect_to("44", peer, &call, &attempts);
+  assert_int_equal(UVSMTP_ECONNECT, call.status);
+  assert_int_equal(554, call.code);
+  assert_int_equal(1, attempts.made);
+  assert_int_equal(0, attempts.failed);
+  assert_peer_done(peer);
 }
 
 /* That an address isn't of the family that we connect from is the least of all
@@ -166,36 +188,6 @@ static void test_reason(void** state) {
   assert_int_equal(UV_EAFNOSUPPORT, cause("44", port, "::1"));
   assert_int_equal(UV_EAFNOSUPPORT, cause("6", port, "127.0.0.1"));
   close(fd);
-}
-
-/* scenario: 2. A server that refuses has answered: its other address would do
- * no better. */
-static void test_refused_by_the_first(void** state) {
-  peer_t* peer = peer_play(0, "S 554 no\n EOF");
-  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
-  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  attempts_t attempts = {0, 0};
-  uvsmtp_session_t* s;
-  fixture_t f;
-  call_t call;
-  (void)state;
-  memset(&call, 0, sizeof(call));
-  fixture_start(&f);
-  target.host = "44";
-  target.port = peer_port(peer);
-  config.trace = count_attempts;
-  config.trace_arg = &attempts;
-  assert_int_equal(0, uvsmtp_session_new(&s, f.env, &config));
-  assert_int_equal(0,
-                   CALL(&call, &f, uvsmtp_connect(s, &target, on_call, &call)));
-  wait_for(&call);
-  assert_int_equal(UVSMTP_ECONNECT, call.status);
-  assert_int_equal(554, call.code);
-  close_session(&f, s);
-  assert_int_equal(1, attempts.made);
-  assert_int_equal(0, attempts.failed);
-  fixture_finish(&f);
-  assert_peer_done(peer);
 }
 
 int main(void) {
