@@ -281,19 +281,16 @@ def add_tests(case, prefix, names):
     return decorate
 
 
-def main(*names):
-    """argv: the programs with these names, usually the tool and the sink, then
-    names of tests. Ends with 77 if there was nothing that could be run."""
-    names = names or ("tool", "sink")
-    if len(sys.argv) <= len(names):
-        print(f"usage: {sys.argv[0]} {' '.join(names).upper()} [TEST...]",
-              file=sys.stderr)
+def main():
+    """argv: the tool, the sink, then names of tests. Ends with 77 if there was
+    nothing that could be run."""
+    if len(sys.argv) < 3:
+        print(f"usage: {sys.argv[0]} TOOL SINK [TEST...]", file=sys.stderr)
         sys.exit(64)
-    for name, path in zip(names, sys.argv[1:]):
-        programs[name] = os.path.abspath(path)
+    programs["tool"] = os.path.abspath(sys.argv[1])
+    programs["sink"] = os.path.abspath(sys.argv[2])
     outcome = unittest.main(
-        argv=[sys.argv[0], *sys.argv[1 + len(names):]], verbosity=2,
-        exit=False).result
+        argv=[sys.argv[0], *sys.argv[3:]], verbosity=2, exit=False).result
     processes.run_cleanups()
     if not outcome.wasSuccessful():
         sys.exit(1)

@@ -138,7 +138,7 @@ class Ours:
     def __init__(self, lmtp=False, name=NAME, timeout=TIMEOUT, source=None):
         self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [client.programs["session"]], stdin=subprocess.PIPE,
+            [client.programs["tool"]], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.said)
         self.bind = {"bind_host": source[0], "bind_port": source[1]} \
             if source else {}

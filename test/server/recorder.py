@@ -22,9 +22,11 @@ class Recorder:
 
     replies overrides the reply to a verb, or to GREETING, or to DOT: a text,
     one of the words above, or a list of both, one for each time the verb comes
-    (the last stays). A text may end in "!close"; bytes are sent as they are.
-    DATA and BDAT texts are swallowed. sessions has a list for each connection:
-    its lines, and each text as bytes. path: it is a Unix socket there.
+    (the last stays). A text may end in "!close". DATA and BDAT texts are
+    swallowed. sessions has a list for each connection: its lines, and each text
+    as bytes.
+
+    A reply of bytes is sent as it is. path: a Unix socket there instead.
     """
 
     def __init__(self, replies=None, extensions=EXTENSIONS, lmtp=False,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Python's smtplib and the session API do the same: the same calls, one after
-the other, against the same scripted server. Argument: SESSION, the program of
-session.c.
+the other, against the same scripted server. Arguments: the program of
+session.c, SINK.
 
 For each call the class of the result, the reply's code and text, the map of
 refused recipients and what the session is afterwards must be equal, and so must
@@ -123,4 +123,4 @@ def same(case, script):
 
 
 if __name__ == "__main__":
-    client.main("session")
+    client.main()
