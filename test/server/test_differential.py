@@ -24,8 +24,7 @@ def plain(items):
     lines = []
     for item in items:
         if isinstance(item, str):
-            verb, *rest = item.split(" ", 1)
-            item = " ".join([verb.upper(), *rest])
+            item = re.sub(r"^\w+( (from|to):)?", lambda m: m[0].upper(), item)
             item = re.sub(r"(?i) size=(\d+)", r" SIZE=\1", item)
         lines.append(item)
     return lines
