@@ -135,6 +135,9 @@ class Theirs:
 class Ours:
     """The session API, through a child process."""
 
+    # smtplib says one thing at a time, and knows no BDAT.
+    PIPELINING = False
+
     def __init__(self, lmtp=False, name=NAME, timeout=TIMEOUT, source=None):
         self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
@@ -143,9 +146,8 @@ class Ours:
         self.bind = {"bind_host": source[0], "bind_port": source[1]} \
             if source else {}
         config = {"lmtp": lmtp, "name": name, "timeout": int(timeout * 1000)}
-        # smtplib says one thing at a time, and knows no BDAT.
-        self.made = self.ask("session", {**config, "pipelining": False,
-                                         "chunking": False})
+        self.ask("session", {**config, "pipelining": self.PIPELINING,
+                             "chunking": False})
 
     def ask(self, *call):
         """Makes a call and returns what session.c says of it."""
@@ -209,3 +211,8 @@ class Ours:
         if status != 0:
             raise AssertionError(f"session: exit {status}, {said}")
         return said
+
+
+class InGroups(Ours):
+    """The same, with as much in one go as the server allows."""
+    PIPELINING = True

@@ -135,7 +135,8 @@ class Dialogue:
         self.connection = connection
         self.stream = stream
         self.lines = lines
-        self.accepted = 0
+        self.sender = False  # was one accepted?
+        self.accepted = 0  # recipients
 
     def note(self, item):
         with self.recorder.changed:
@@ -195,14 +196,20 @@ class Dialogue:
         if verb == "BDAT":
             return self.chunk(line)
         if verb in ("MAIL", "RSET", "HELO", "LHLO"):
+            self.sender = False
             self.accepted = 0
-        reply = self.say(verb, "221 bye" if verb == "QUIT" else "250 ok")
-        if verb == "RCPT" and reply is not None:
-            self.accepted += reply.startswith("2")
-        return reply is not None and verb != "QUIT"
+        usual = {"QUIT": "221 bye", "RCPT": "250 ok" if self.sender
+                 else "503 nobody said MAIL"}
+        reply = self.say(verb, usual.get(verb, "250 ok"))
+        if reply is None:
+            return False
+        self.sender |= verb == "MAIL" and reply.startswith("2")
+        self.accepted += verb == "RCPT" and reply.startswith("2")
+        return verb != "QUIT"
 
     def data(self):
-        reply = self.say("DATA", "354 go ahead")
+        reply = self.say("DATA", "354 go ahead" if self.accepted
+                         else "503 for nobody?")
         if reply is None or not reply.startswith("3"):
             return reply is not None
         text = b""

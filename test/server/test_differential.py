@@ -13,7 +13,7 @@ import os
 import re
 
 import client
-from pair import Ours, Theirs
+from pair import InGroups, Ours, Theirs
 from processes import scratch
 from recorder import Recorder
 from scripts import CONNECT, DIFFERENCES, SCRIPTS
@@ -103,11 +103,8 @@ class Scripts(client.Case):
         self.assertEqual(shown, set(DIFFERENCES))
 
 
-@client.add_tests(Scripts, "script", {
-    name: (script,) for name, script in SCRIPTS.items()})
-def same(case, script):
-    theirs, told, from_there, _ = play(script, Theirs)
-    ours, told_by_us, from_here, _ = play(script, Ours)
+def compare(case, script, theirs, ours):
+    """The results of the calls."""
     for i, call in enumerate(script.calls):
         if theirs[i] is None:
             continue
@@ -117,8 +114,27 @@ def same(case, script):
                 wanted.pop(key, None)
         got = {key: ours[i].get(key) for key in wanted}
         case.assertEqual(got, wanted, f"call {i}, {call}: {ours[i]}")
+
+
+@client.add_tests(Scripts, "script", {
+    name: (script,) for name, script in SCRIPTS.items()})
+def same(case, script):
+    theirs, told, from_there, _ = play(script, Theirs)
+    ours, told_by_us, from_here, _ = play(script, Ours)
+    compare(case, script, theirs, ours)
     case.assertEqual(told_by_us, replaced(told, script.wire))
     case.assertEqual(from_here, from_there)
+
+
+# The order in which things are said is another then, what comes of them not.
+@client.add_tests(Scripts, "grouped", {
+    name: (script,) for name, script in SCRIPTS.items()
+    if "PIPELINING" in script.extensions and
+    any(call[0] == "sendmail" for call in script.calls)})
+def same_in_groups(case, script):
+    theirs, *_ = play(script, Theirs)
+    ours, *_ = play(script, InGroups)
+    compare(case, script, theirs, ours)
 
 
 if __name__ == "__main__":
