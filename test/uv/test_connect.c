@@ -264,8 +264,7 @@ static void test_scopes(void** state) {
 
 /* ---------------------------------------------------------- names, binding */
 
-/* scenario: 29, and the names that test_bad_input has refused.
- * What EHLO says when nothing was configured, as the trace shows it. */
+/* What EHLO says when nothing was configured, as the trace shows it. */
 static void default_name(int flags, const char* host, const char* literal) {
   fixture_t f;
   log_t log;
