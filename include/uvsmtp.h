@@ -100,7 +100,9 @@ typedef struct uvsmtp_session_s uvsmtp_session_t;
 /* Ports that are meant when none is given. */
 enum uvsmtp_port {
   UVSMTP_PORT_SMTP = 25,
-  UVSMTP_PORT_LMTP = 2003 /* smtplib's; no port is registered for LMTP */
+  UVSMTP_PORT_SMTPS = 465, /* smtplib's SMTP_SSL_PORT: TLS from the first octet
+                              (RFC 8314), which this version has not */
+  UVSMTP_PORT_LMTP = 2003  /* smtplib's; no port is registered for LMTP */
 };
 
 enum uvsmtp_target_flags {

@@ -41,6 +41,16 @@ static inline void uvsmtp__queue_remove(uvsmtp__link_t* link) {
   uvsmtp__queue_init(link);
 }
 
+/* Moves all elements to another head, which need not be initialised: so that
+ * what is added meanwhile waits for the next turn. */
+static inline void uvsmtp__queue_move(uvsmtp__link_t* from,
+                                      uvsmtp__link_t* to) {
+  uvsmtp__queue_init(to);
+  if (uvsmtp__queue_empty(from)) return;
+  uvsmtp__queue_insert_tail(from, to);
+  uvsmtp__queue_remove(from);
+}
+
 /* The oldest element's link, or NULL. */
 static inline uvsmtp__link_t* uvsmtp__queue_first(const uvsmtp__link_t* head) {
   return uvsmtp__queue_empty(head) ? NULL : head->next;

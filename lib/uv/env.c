@@ -248,19 +248,10 @@ static void rest(uvsmtp_env_t* env) {
   }
 }
 
-/* Moves all of a list to another, so that what is added meanwhile waits for the
- * next turn. */
-static void take_list(uvsmtp__link_t* from, uvsmtp__link_t* to) {
-  uvsmtp__queue_init(to);
-  if (uvsmtp__queue_empty(from)) return;
-  uvsmtp__queue_insert_tail(from, to);
-  uvsmtp__queue_remove(from);
-}
-
 static void on_check(uv_check_t* check) {
   uvsmtp_env_t* env = check->data;
   uvsmtp__link_t list;
-  take_list(&env->late, &list);
+  uvsmtp__queue_move(&env->late, &list);
   while (!uvsmtp__queue_empty(&list)) {
     uvsmtp_session_t* s = UVSMTP__CONTAINER(list.next, uvsmtp_session_t, late);
     uvsmtp__queue_remove(&s->late);
@@ -272,7 +263,7 @@ static void on_check(uv_check_t* check) {
 static void on_kick(uv_idle_t* kick) {
   uvsmtp_env_t* env = kick->data;
   uvsmtp__link_t list;
-  take_list(&env->kicked, &list);
+  uvsmtp__queue_move(&env->kicked, &list);
   while (!uvsmtp__queue_empty(&list)) {
     uvsmtp_session_t* s =
         UVSMTP__CONTAINER(list.next, uvsmtp_session_t, kicked);
@@ -296,6 +287,14 @@ void uvsmtp__forget(uvsmtp_session_t* s) {
 
 /* ----------------------------------------------------------- public calls */
 
+static int check_resolver(const uvsmtp_resolver_t* from) {
+  uvsmtp_resolver_t resolver;
+  if (uvsmtp__take(&resolver, sizeof(resolver), from, sizeof(resolver)) != 0) {
+    return UV_EINVAL;
+  }
+  return resolver.resolve != NULL ? 0 : UV_EINVAL;
+}
+
 int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
                    const uvsmtp_env_config_t* config) {
   uvsmtp_env_config_t cfg = UVSMTP_ENV_CONFIG_INIT;
@@ -315,6 +314,9 @@ int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
     user.alloc = mem.alloc;
     user.data = mem.data;
   }
+  if (cfg.resolver != NULL && check_resolver(cfg.resolver) != 0) {
+    return UV_EINVAL;
+  }
   env = uvsmtp__alloc(&user, sizeof(*env));
   if (env == NULL) return UV_ENOMEM;
   memset(env, 0, sizeof(*env));
@@ -325,6 +327,9 @@ int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
   env->armed = UVSMTP__NEVER;
   uvsmtp__queue_init(&env->kicked);
   uvsmtp__queue_init(&env->late);
+  uvsmtp__queue_init(&env->naming);
+  uvsmtp__resolver_init(&env->system);
+  env->resolver = cfg.resolver != NULL ? cfg.resolver : &env->system;
   env->read_buffer = user_resize(env, NULL, 0, UVSMTP__READ_MAX);
   if (env->read_buffer == NULL) {
     uvsmtp__free(&user, env, sizeof(*env));
@@ -366,7 +371,7 @@ int uvsmtp_env_close(uvsmtp_env_t* env, uvsmtp_env_cb cb, void* data) {
   env->closing = 1;
   env->close_cb = cb;
   env->close_data = data;
-  env->handles = 3;
+  env->handles = 3 + uvsmtp__name_stop(env);
   uv_close((uv_handle_t*)&env->timer, on_closed);
   uv_close((uv_handle_t*)&env->kick, on_closed);
   uv_close((uv_handle_t*)&env->check, on_closed);

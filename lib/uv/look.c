@@ -63,7 +63,7 @@ int uvsmtp_session_peer_address(const uvsmtp_session_t* s,
 
 int uvsmtp_session_fileno(const uvsmtp_session_t* s, uv_os_fd_t* fd) {
   if (s->conn != UVSMTP__UP) return UV_ENOTCONN;
-  return uv_fileno(&s->transport.handle, fd);
+  return uv_fileno(&s->transport->handle, fd);
 }
 
 int uvsmtp_session_set_trace(uvsmtp_session_t* s, uvsmtp_trace_cb trace,

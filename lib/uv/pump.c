@@ -21,10 +21,10 @@ static unsigned int dispatch(uvsmtp_session_t* s, unsigned int max) {
     uvsmtp__leave(s->env);
     if (!got) break;
     n++;
-    if (event.op == UVSMTP_OP_CONNECT) s->opening = 0;
+    if (event.op == UVSMTP_OP_CONNECT) uvsmtp__connect_done(s);
     cb = (uvsmtp_cb)event.fn;
-    if (cb == NULL) continue;
-    cb(s, event.result, event.data);
+    if (cb != NULL) cb(s, event.result, event.data);
+    if (event.op == UVSMTP_OP_CONNECT) uvsmtp__connect_told(s);
   }
   return n;
 }
@@ -38,8 +38,8 @@ static void obey(uvsmtp_session_t* s) {
     uvsmtp_proto_lost(s->proto, UV_EOF); /* it may begin another session */
     uvsmtp__leave(s->env);
     s->again = 1;
-  } else if ((wants & UVSMTP_WANTS_OPEN) != 0 && s->conn == UVSMTP__IDLE) {
-    uvsmtp__open(s);
+  } else if ((wants & UVSMTP_WANTS_OPEN) != 0) {
+    uvsmtp__connect(s);
   }
 }
 
@@ -69,9 +69,9 @@ static void watch(uvsmtp_session_t* s) {
 void uvsmtp__hold(uvsmtp_session_t* s) {
   if (s->conn != UVSMTP__UP) return;
   if (s->unwanted && uvsmtp_proto_pending(s->proto) == 0) {
-    uv_unref(&s->transport.handle);
+    uv_unref(&s->transport->handle);
   } else {
-    uv_ref(&s->transport.handle);
+    uv_ref(&s->transport->handle);
   }
 }
 
@@ -144,7 +144,10 @@ static void wait_expired(uvsmtp_session_t* s) {
   uvsmtp__enter(s->env);
   uvsmtp_proto_timeout(s->proto);
   uvsmtp__leave(s->env);
-  if (s->conn != UVSMTP__UP) uvsmtp__shut(s); /* nobody waits for it now */
+  if (s->conn != UVSMTP__UP) { /* nobody waits for it now */
+    uvsmtp__connect_stop(s, UV_ETIMEDOUT);
+    uvsmtp__shut(s);
+  }
 }
 
 void uvsmtp__expired(uvsmtp_session_t* s) {
@@ -154,6 +157,10 @@ void uvsmtp__expired(uvsmtp_session_t* s) {
   s->due = UVSMTP__NEVER; /* it is not among the deadlines any more */
   if (s->wait_due <= now && s->write_error != 0 && s->conn == UVSMTP__UP) {
     uvsmtp__lost(s, s->write_error);
+    return;
+  }
+  if (s->wait_due <= now && s->conn == UVSMTP__NAMING) {
+    uvsmtp__up(s); /* connected in time: an address will do for a name */
     return;
   }
   if (due != 0 && due <= now) {

@@ -73,7 +73,6 @@ static void session_free(uvsmtp_session_t* s) {
   uvsmtp__leave(env);
   uvsmtp__files_orphan(s);
   uvsmtp__target_free(env, s->target);
-  uvsmtp__target_free(env, s->once);
   uvsmtp__free(&env->mem, s->timeouts, UVSMTP_PHASE_END * sizeof(int64_t));
   uvsmtp__free(&env->mem, s, sizeof(*s));
 }
@@ -156,7 +155,7 @@ static void begin_close(uvsmtp_session_t* s) {
   s->closing = 1;
   uvsmtp__deadline(s, UVSMTP__NEVER);
   if (s->conn == UVSMTP__UP) {
-    uv_read_stop(&s->transport.stream);
+    uv_read_stop(&s->transport->stream);
   } else {
     uvsmtp__shut(s); /* no lookup or attempt goes on to the next step */
   }
@@ -228,10 +227,7 @@ int uvsmtp_session_end(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
   return 0;
 }
 
-int uvsmtp_connect(uvsmtp_session_t* s, const uvsmtp_target_t* target,
-                   uvsmtp_cb cb, void* data) {
-  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_CONNECT);
-  uvsmtp__target_t* once = NULL;
+int uvsmtp__may_connect(const uvsmtp_session_t* s) {
   int state = uvsmtp_proto_state(s->proto);
   int err = admit(s);
   if (err != 0) return err;
@@ -239,18 +235,31 @@ int uvsmtp_connect(uvsmtp_session_t* s, const uvsmtp_target_t* target,
   if (state != UVSMTP_STATE_CONNECT && state != UVSMTP_STATE_CLOSED) {
     return UV_EISCONN;
   }
+  return 0;
+}
+
+int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
+  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_CONNECT);
+  int err = submit(s, &request, cb, data);
+  if (err == 0) s->opening = 1;
+  return err;
+}
+
+int uvsmtp_connect(uvsmtp_session_t* s, const uvsmtp_target_t* target,
+                   uvsmtp_cb cb, void* data) {
+  uvsmtp__target_t* once = NULL;
+  int err = uvsmtp__may_connect(s);
+  if (err != 0) return err;
   if (target != NULL) {
     err = uvsmtp__target_new(s->env, target, &once);
     if (err != 0) return err;
   }
-  err = submit(s, &request, cb, data);
+  err = uvsmtp__submit_connect(s, cb, data);
   if (err != 0) {
     uvsmtp__target_free(s->env, once);
     return err;
   }
-  uvsmtp__target_free(s->env, s->once);
   s->once = once;
-  s->opening = 1;
   return 0;
 }
 

@@ -2,17 +2,24 @@
 /* uv_int.h: what the files of the shell share: the environment, the session and
  * the way they divide the work.
  *
- *   env.c      read buffer, free lists, deadlines, fresh stacks
- *   session.c  the public calls of a session, its end
- *   look.c     what can be asked of a session, and set
- *   file.c     body sources over files, with stream.c
- *   printer.c  the ready-made trace function
- *   connect.c  from a target to a transport that is up, and its closing
- *   write.c    the only writer to a socket
- *   pump.c     moves the octets, calls the completions */
+ *   env.c        read buffer, free lists, deadlines, fresh stacks
+ *   session.c    the public calls of a session, its end
+ *   look.c       what can be asked of a session, and set
+ *   file.c       body sources over files, with stream.c
+ *   printer.c    the ready-made trace function
+ *   target.c     what a caller may say of where to connect to
+ *   connect.c    from a target to a transport, by one of three ways:
+ *   resolve.c      a name becomes addresses,
+ *   race.c         addresses, or a path, become attempts, one of which wins,
+ *   open.c         or the caller has a connection already
+ *   localname.c  what EHLO says when the caller does not
+ *   transport.c  a transport goes up, is read, and is closed
+ *   write.c      the only writer to a socket
+ *   pump.c       moves the octets, calls the completions */
 #ifndef UVSMTP_UV_INT_H
 #define UVSMTP_UV_INT_H
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -29,6 +36,8 @@
 
 enum {
   UVSMTP__READ_MAX = 65536,
+  UVSMTP__HOST_MAX = 255,     /* octets of a name (RFC 1035 2.3.4) */
+  UVSMTP__ADDRESSES_MAX = 16, /* of a name */
   UVSMTP__CLASSES = 32,
   UVSMTP__CLASS_MAX = 16384
 };
@@ -57,12 +66,20 @@ struct uvsmtp_env_s {
   uvsmtp_session_t** heap; /* by key; room for every session */
   uint32_t heap_len;
   uint32_t heap_cap;
-  uint64_t armed;       /* when the timer fires, or UVSMTP__NEVER */
-  uint32_t sessions;    /* open or closing */
-  uint32_t files;       /* sources over files that were not released */
-  uint32_t orphans;     /* released, of which libuv has yet to report */
-  unsigned int busy;    /* a hook of the caller's may be running */
-  unsigned int handles; /* while closing: those not yet closed */
+  uint64_t armed;              /* when the timer fires, or UVSMTP__NEVER */
+  uint32_t sessions;           /* open or closing */
+  uint32_t files;              /* sources over files, not released */
+  uint32_t orphans;            /* released; libuv has yet to report */
+  uint32_t lookups;            /* that a session waits for */
+  uvsmtp_resolver_t* resolver; /* the caller's, or the next one */
+  uvsmtp_resolver_t system;
+  uvsmtp__link_t naming; /* connects that wait for the machine's name */
+  uv_getaddrinfo_t name_lookup;
+  uint64_t name_due; /* until when they do */
+  unsigned char name_state;
+  char name[UVSMTP__HOST_MAX + 1]; /* of the machine; empty: it has none */
+  unsigned int busy;               /* a hook of the caller's may be running */
+  unsigned int handles;            /* while closing: those not yet closed */
   unsigned int closing : 1;
   uvsmtp_env_cb close_cb;
   void* close_data;
@@ -99,6 +116,9 @@ typedef struct uvsmtp__target_s {
   size_t block;        /* octets allocated */
   unsigned short port; /* 0: the default */
   unsigned short bind_port;
+  unsigned short keepalive;
+  unsigned short flags;
+  unsigned int attempt_delay; /* 0: the default */
   const char* host;
   const char* bind_host; /* NULL: any */
 } uvsmtp__target_t;
@@ -109,24 +129,57 @@ typedef union uvsmtp__addr_u {
   struct sockaddr_in6 in6;
 } uvsmtp__addr_t;
 
-/* What connecting needs and an idle session does not. Lives from
- * uvsmtp__open to the last callback of its request. */
-typedef struct uvsmtp__connect_s {
+/* A socket, in a block of its own: of those that raced, the winner is handed to
+ * the session. */
+typedef union uvsmtp__transport_u {
+  uv_handle_t handle; /* its data: the session, or an attempt */
+  uv_stream_t stream;
+  uv_tcp_t tcp;
+  uv_pipe_t pipe;
+} uvsmtp__transport_t;
+
+typedef struct uvsmtp__connect_s uvsmtp__connect_t;
+
+struct uvsmtp_attempt_s {
+  uvsmtp__connect_t* connect;
+  uvsmtp__transport_t* transport; /* while it runs */
+  uint64_t began;                 /* a time of the loop's clock */
+  uint64_t took;
+  int status;
+  int waiting;         /* for room in a local server's queue */
+  uvsmtp__addr_t addr; /* family 0: a Unix socket */
+  uv_connect_t req;
+};
+
+/* What connecting needs and an idle session does not. It outlives the
+ * completion of its connect until the last handle that it began has closed. */
+struct uvsmtp__connect_s {
   uvsmtp_session_t* session;
-  struct addrinfo* found; /* what the resolver said, or NULL */
-  struct addrinfo* next;  /* the next of them to try */
-  unsigned int tries;
-  int error;   /* of the attempts: what to tell when no other succeeds */
-  int aborted; /* nobody waits for the outcome any more */
+  unsigned int users;    /* the session, and handles not yet closed */
+  uvsmtp_query_t* query; /* that this waits for */
+  int error;             /* what came of it */
   unsigned short port;
-  uvsmtp__addr_t literal; /* the only address, when family is not 0 */
-  uvsmtp__addr_t bind;    /* family 0: any */
-  unsigned short bind_port;
-  union {
-    uv_getaddrinfo_t resolve;
-    uv_connect_t connect;
-  } req; /* one after the other */
-} uvsmtp__connect_t;
+  unsigned char answered;     /* the query is over */
+  unsigned char decided;      /* the attempts are over */
+  unsigned char timing;       /* the timer is a handle */
+  uvsmtp__addr_t bind;        /* family 0: any */
+  uvsmtp__target_t target;    /* a copy; its host is the original's */
+  uvsmtp_attempt_t* attempts; /* in the order of their beginning */
+  size_t count;               /* room for these */
+  size_t begun;
+  size_t running;
+  uv_timer_t timer; /* until the next attempt, or for the machine's name */
+  uvsmtp__link_t naming;
+};
+
+/* A connection that the caller made, until it is the session's transport. */
+typedef struct uvsmtp__given_s {
+  size_t block; /* octets allocated */
+  int fd;       /* -1: handed to a transport */
+  int local;    /* a Unix socket */
+  size_t len;   /* of what was read from it already */
+  char early[];
+} uvsmtp__given_t;
 
 /* A wait for room in the socket's buffer. */
 typedef struct uvsmtp__writable_s {
@@ -137,22 +190,18 @@ typedef struct uvsmtp__writable_s {
 
 enum uvsmtp__conn {
   UVSMTP__IDLE,       /* no transport */
-  UVSMTP__RESOLVING,  /* no handle yet, a name lookup */
-  UVSMTP__CONNECTING, /* handle open, request pending */
-  UVSMTP__UP,
-  UVSMTP__CLOSING /* handle closing: the end, or another address is next */
+  UVSMTP__RESOLVING,  /* a name lookup */
+  UVSMTP__CONNECTING, /* attempts are running */
+  UVSMTP__NAMING,     /* connected, but how to introduce ourselves? */
+  UVSMTP__UP
 };
 
 struct uvsmtp_session_s {
   uvsmtp_env_t* env;
   uvsmtp_proto_t* proto;
-  union {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-  } transport; /* its data points back here */
-  uvsmtp__connect_t* connect;
+  uvsmtp__transport_t* transport; /* NULL: none */
+  uvsmtp__connect_t* connect; /* until the completion of the connect is over */
+  uvsmtp__given_t* given;     /* by the uvsmtp_open under way */
   uvsmtp__writable_t* writable;
   uvsmtp__target_t* target; /* configured; NULL: the defaults */
   uvsmtp__target_t* once;   /* of the connect under way; NULL: the former */
@@ -172,10 +221,10 @@ struct uvsmtp_session_s {
   uint64_t key;         /* its place in the heap: due or earlier */
   uint32_t slot;        /* in the heap, or UVSMTP__NOWHERE */
   unsigned int serial;  /* of the wait that wait_due belongs to */
+  unsigned int handles; /* handles and lookups that have yet to report */
   unsigned char phase;
-  unsigned char conn;     /* enum uvsmtp__conn */
-  unsigned short handles; /* handles and lookups that have yet to report */
-  int write_error; /* writing is over; what is there to read may tell why */
+  unsigned char conn; /* enum uvsmtp__conn */
+  int write_error;    /* writing is over; what is there to read may tell why */
   unsigned int lmtp : 1;
   unsigned int named : 1;    /* the caller configured a local name */
   unsigned int opening : 1;  /* a connect was accepted and not completed */
@@ -206,6 +255,12 @@ void uvsmtp__end_if_done(uvsmtp_session_t* s);
 void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
                   int port);
 
+/* May a connect be called now? 0, or the error that says why not. */
+int uvsmtp__may_connect(const uvsmtp_session_t* s);
+
+/* Asks the engine for a connect. 0 or an error. */
+int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp_cb cb, void* data);
+
 /* file.c */
 
 /* A source over a file is for one call of one session. 0 for all other sources;
@@ -216,16 +271,97 @@ void uvsmtp__file_unclaim(uvsmtp_source_t* source);
 /* The session goes; its unused sources stay, to be discarded. */
 void uvsmtp__files_orphan(uvsmtp_session_t* s);
 
-/* connect.c */
+/* target.c */
 
 /* Checks and copies a target. 0, UV_EINVAL or UV_ENOMEM. */
 int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
                        uvsmtp__target_t** to);
 void uvsmtp__target_free(uvsmtp_env_t* env, uvsmtp__target_t* target);
 
-/* Begins to connect an idle session. The outcome is told to the engine, maybe
- * before this returns. */
-void uvsmtp__open(uvsmtp_session_t* s);
+/* An IPv4 or IPv6 literal of len octets, in brackets or not. 0 or UV_EINVAL. */
+int uvsmtp__literal(const char* text, size_t len, uvsmtp__addr_t* addr);
+
+/* connect.c */
+
+/* Goes on with what the engine wants: connects an idle session, or takes the
+ * next step. The outcome is told to the engine, maybe before this returns. */
+void uvsmtp__connect(uvsmtp_session_t* s);
+
+/* The transport is connected; it goes up as soon as our name is known. */
+void uvsmtp__connected(uvsmtp_session_t* s);
+
+/* Nobody waits for one any more; attempts that run end with this status. */
+void uvsmtp__connect_stop(uvsmtp_session_t* s, int status);
+
+/* Before and after the completion of a connect: drops what was only for it. */
+void uvsmtp__connect_done(uvsmtp_session_t* s);
+void uvsmtp__connect_told(uvsmtp_session_t* s);
+
+/* One user less; the last one frees it. */
+void uvsmtp__connect_release(uvsmtp__connect_t* c);
+
+/* Calls cb in ms milliseconds, unless it is started again or stopped. */
+void uvsmtp__connect_timer(uvsmtp__connect_t* c, uint64_t ms, uv_timer_cb cb);
+
+/* resolve.c */
+
+/* Asks for the addresses of a host. c->answered tells when c->error and the
+ * attempts hold the answer, maybe when this returns. 0 or an error. */
+int uvsmtp__resolve(uvsmtp__connect_t* c, const char* host);
+
+/* Nobody waits for the answer any more. */
+void uvsmtp__resolve_stop(uvsmtp__connect_t* c);
+
+/* The system's resolver. */
+void uvsmtp__resolver_init(uvsmtp_resolver_t* resolver);
+
+/* race.c */
+
+/* Prepares the attempts: one for each address that may be tried, or one for a
+ * path when n is 0. 0 or an error. */
+int uvsmtp__race_new(uvsmtp__connect_t* c,
+                     const struct sockaddr* const* addresses, size_t n);
+
+/* Begins the next attempt, if any. s may be gone after. */
+void uvsmtp__race(uvsmtp__connect_t* c);
+
+/* Ends those that run. */
+void uvsmtp__race_stop(uvsmtp__connect_t* c, int status);
+
+/* open.c */
+
+/* Makes what the caller gave the transport. */
+void uvsmtp__given_open(uvsmtp_session_t* s);
+void uvsmtp__given_drop(uvsmtp_session_t* s);
+
+/* localname.c */
+
+/* A name that EHLO can say: letters, digits, hyphens and dots, one of them in
+ * the middle; neither a number nor one of this machine's own. */
+int uvsmtp__plausible(const char* name);
+
+/* The address literal of an address (RFC 5321 4.1.3), that of the loopback if
+ * it has none. */
+enum { UVSMTP__LITERAL_MAX = INET6_ADDRSTRLEN + 8 };
+void uvsmtp__address_literal(const struct sockaddr* addr, char* out);
+
+/* Begins to look for the machine's name, once. */
+void uvsmtp__name_ask(uvsmtp_env_t* env);
+
+/* Nobody will need it any more: how many lookups there are to wait for. */
+unsigned int uvsmtp__name_stop(uvsmtp_env_t* env);
+
+/* 1 when s has to wait for it; it goes up when the wait is over. */
+int uvsmtp__name_wait(uvsmtp_session_t* s);
+
+/* Tells the engine what to say in EHLO. 0 or an error. */
+int uvsmtp__name_set(uvsmtp_session_t* s);
+
+/* transport.c */
+
+/* Reads, and tells the engine that its transport is there. s may be gone after.
+ */
+void uvsmtp__up(uvsmtp_session_t* s);
 
 /* Closes the transport, or gives up what is to become one; the engine is not
  * told. */
@@ -253,8 +389,8 @@ void uvsmtp__expired(uvsmtp_session_t* s);
 /* Lets the transport keep the loop alive, or not. */
 void uvsmtp__hold(uvsmtp_session_t* s);
 
-/* Tells the engine that the transport is gone, and closes it. s may be gone
- * after. */
+/* Tells the engine that the transport is gone, or that there will be none, and
+ * closes it. s may be gone after. */
 void uvsmtp__lost(uvsmtp_session_t* s, int cause);
 
 #endif

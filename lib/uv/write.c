@@ -127,7 +127,7 @@ int uvsmtp__flush(uvsmtp_session_t* s) {
   unsigned int calls = 0;
   uv_os_fd_t fd = -1;
   if (s->conn != UVSMTP__UP || s->blocked || s->write_error != 0) return 0;
-  uv_fileno(&s->transport.handle, &fd);
+  uv_fileno(&s->transport->handle, &fd);
   for (;;) {
     size_t offered;
     ssize_t sent;

@@ -196,7 +196,7 @@ static void test_invalid(void** state) {
   longest[108] = '\0';
   assert_int_equal(UV_EINVAL, uvsmtp_connect(s, &target, NULL, NULL));
   target.host = NULL;
-  target.flags = 1; /* of a later version */
+  target.flags = 1 << 2; /* of a later version */
   assert_int_equal(UV_EINVAL, uvsmtp_connect(s, &target, NULL, NULL));
   assert_int_equal(UV_EINVAL, uvsmtp_session_new(&other, f.env, &config));
   config.target = NULL;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* target.c: what a caller may say of where to connect to, checked and copied.
+ */
+#include <net/if.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "uv/uv_int.h"
+
+enum {
+  PATH_MAX_OCTETS = sizeof(((struct sockaddr_un*)0)->sun_path) - 1,
+  PORT_MAX = 65535,
+  KEEPALIVE_MAX = 32767, /* Linux takes no more */
+  FLAGS = UVSMTP_TARGET_DELAY | UVSMTP_TARGET_IN_TURN
+};
+
+/* The scope of an IPv6 address (RFC 4007 11): an interface by its name, or by
+ * its number. 0: neither. */
+static unsigned int parse_scope(const char* text) {
+  unsigned int scope = if_nametoindex(text);
+  const char* p;
+  if (scope != 0) return scope;
+  for (p = text; *p >= '0' && *p <= '9'; p++) {
+    unsigned int digit = (unsigned int)(*p - '0');
+    if (scope > (UINT32_MAX - digit) / 10) return 0;
+    scope = scope * 10 + digit;
+  }
+  return *p == '\0' ? scope : 0;
+}
+
+int uvsmtp__literal(const char* text, size_t len, uvsmtp__addr_t* addr) {
+  char bare[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+  char* percent;
+  if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+    text++;
+    len -= 2;
+  }
+  if (len >= sizeof(bare)) return UV_EINVAL;
+  memcpy(bare, text, len);
+  bare[len] = '\0';
+  memset(addr, 0, sizeof(*addr));
+  if (uv_ip4_addr(bare, 0, &addr->in) == 0) return 0;
+  memset(addr, 0, sizeof(*addr));
+  /* libuv takes a scope that it does not know for none. */
+  percent = strchr(bare, '%');
+  if (percent != NULL) *percent = '\0';
+  if (uv_ip6_addr(bare, 0, &addr->in6) != 0) return UV_EINVAL;
+  if (percent == NULL) return 0;
+  addr->in6.sin6_scope_id = parse_scope(percent + 1);
+  return addr->in6.sin6_scope_id != 0 ? 0 : UV_EINVAL;
+}
+
+/* smtplib's rule: the port may stand behind the only colon; and behind brackets
+ * too. Other hosts with colons are left alone, since they are IPv6 literals. */
+static int split_port(const char* host, size_t* len, int* port) {
+  const char* colon = strrchr(host, ':');
+  const char* p;
+  int value = 0;
+  if (*port != 0 || colon == NULL || host[0] == '/') return 0;
+  if (host[0] == '[' ? colon[-1] != ']' : strchr(host, ':') != colon) return 0;
+  for (p = colon + 1; *p != '\0'; p++) {
+    if (*p < '0' || *p > '9') return UV_EINVAL;
+    value = value * 10 + (*p - '0');
+    if (value > PORT_MAX) return UV_EINVAL;
+  }
+  if (value == 0) return UV_EINVAL;
+  *port = value;
+  *len = (size_t)(colon - host);
+  return 0;
+}
+
+/* A blank, a control or a colon in a name is a mistake that no resolver should
+ * see. */
+static int check_host(const char* host, size_t len) {
+  int path = host[0] == '/';
+  uvsmtp__addr_t addr;
+  size_t i;
+  if (len == 0 || len > (size_t)(path ? PATH_MAX_OCTETS : UVSMTP__HOST_MAX)) {
+    return UV_EINVAL;
+  }
+  for (i = 0; i < len; i++) {
+    unsigned char c = (unsigned char)host[i];
+    if (c < 32 || c == 127 || (c == 32 && !path)) return UV_EINVAL;
+  }
+  if (path || (host[0] != '[' && memchr(host, ':', len) == NULL)) return 0;
+  return uvsmtp__literal(host, len, &addr);
+}
+
+/* *len gets how much of the host is left when its port is taken off. */
+static int check_target(uvsmtp_target_t* t, size_t* len) {
+  uvsmtp__addr_t addr;
+  if ((t->flags & ~(unsigned int)FLAGS) != 0) return UV_EINVAL;
+  if (t->port < 0 || t->port > PORT_MAX) return UV_EINVAL;
+  if (t->bind_port < 0 || t->bind_port > PORT_MAX) return UV_EINVAL;
+  if (t->keepalive > KEEPALIVE_MAX) return UV_EINVAL;
+  if (t->host == NULL) t->host = "localhost";
+  *len = strlen(t->host);
+  if (split_port(t->host, len, &t->port) != 0) return UV_EINVAL;
+  if (check_host(t->host, *len) != 0) return UV_EINVAL;
+  if (t->bind_host == NULL) return 0;
+  return uvsmtp__literal(t->bind_host, strlen(t->bind_host), &addr);
+}
+
+int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
+                       uvsmtp__target_t** to) {
+  uvsmtp_target_t t = UVSMTP_TARGET_INIT;
+  uvsmtp__target_t* target;
+  size_t host;
+  size_t bind_host;
+  size_t block;
+  char* text;
+  if (uvsmtp__take(&t, sizeof(t), from, sizeof(size_t)) != 0 ||
+      check_target(&t, &host) != 0) {
+    return UV_EINVAL;
+  }
+  bind_host = t.bind_host == NULL ? 0 : strlen(t.bind_host) + 1;
+  block = sizeof(*target) + host + 1 + bind_host;
+  target = uvsmtp__alloc(&env->mem, block);
+  if (target == NULL) return UV_ENOMEM;
+  memset(target, 0, sizeof(*target));
+  target->block = block;
+  target->port = (unsigned short)t.port;
+  target->bind_port = (unsigned short)t.bind_port;
+  target->keepalive = (unsigned short)t.keepalive;
+  target->flags = (unsigned short)t.flags;
+  target->attempt_delay = t.attempt_delay;
+  text = (char*)(target + 1);
+  memcpy(text, t.host, host);
+  text[host] = '\0';
+  target->host = text;
+  if (bind_host != 0) {
+    target->bind_host = memcpy(text + host + 1, t.bind_host, bind_host);
+  }
+  *to = target;
+  return 0;
+}
+
+void uvsmtp__target_free(uvsmtp_env_t* env, uvsmtp__target_t* target) {
+  if (target != NULL) uvsmtp__free(&env->mem, target, target->block);
+}

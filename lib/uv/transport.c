@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* transport.c: a transport that is connected goes up, is read, and is closed.
+ */
+#include "uv/uv_int.h"
+
+static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buf) {
+  uvsmtp_session_t* s = handle->data;
+  (void)suggested;
+  *buf = uv_buf_init(s->env->read_buffer, UVSMTP__READ_MAX);
+}
+
+static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf) {
+  uvsmtp_session_t* s = stream->data;
+  if (n == 0) return;
+  if (n < 0) {
+    /* A write may have used up the socket's error; the end of file that is left
+     * is then the smaller truth. EPIPE says no more than that end. */
+    int err = (int)n;
+    if (err == UV_EOF && s->write_error != 0 && s->write_error != UV_EPIPE) {
+      err = s->write_error;
+    }
+    uvsmtp__lost(s, err);
+    return;
+  }
+  uvsmtp__enter(s->env);
+  uvsmtp_proto_feed(s->proto, buf->base, (size_t)n);
+  uvsmtp__leave(s->env);
+  uvsmtp__pump(s);
+}
+
+void uvsmtp__up(uvsmtp_session_t* s) {
+  const uvsmtp__given_t* given = s->given;
+  int err;
+  uvsmtp__connect_stop(s, UV_ECANCELED);
+  s->conn = UVSMTP__UP;
+  err = uvsmtp__name_set(s);
+  if (err == 0) err = uv_read_start(&s->transport->stream, on_alloc, on_read);
+  if (err != 0) {
+    uvsmtp__lost(s, err);
+    return;
+  }
+  uvsmtp__enter(s->env);
+  uvsmtp_proto_up(s->proto);
+  if (given != NULL && given->len > 0) {
+    uvsmtp_proto_feed(s->proto, given->early, given->len);
+  }
+  uvsmtp__leave(s->env);
+  uvsmtp__pump(s);
+}
+
+static void on_transport_closed(uv_handle_t* handle) {
+  uvsmtp_session_t* s = handle->data;
+  uvsmtp__free(&s->env->mem, handle, sizeof(uvsmtp__transport_t));
+  s->handles--;
+  uvsmtp__session_done(s);
+}
+
+void uvsmtp__shut(uvsmtp_session_t* s) {
+  s->write_error = 0;
+  s->phase = UVSMTP_PHASE_END; /* whatever comes, it is another wait */
+  s->wait_due = UVSMTP__NEVER;
+  uvsmtp__writable_drop(s);
+  uvsmtp__connect_stop(s, UV_ECANCELED);
+  if (s->transport != NULL) {
+    uv_close(&s->transport->handle, on_transport_closed);
+    s->transport = NULL;
+  }
+  s->conn = UVSMTP__IDLE;
+}
