@@ -223,6 +223,7 @@ static void won(uvsmtp_attempt_t* a) {
   s->transport = t;
   t->handle.data = s;
   a->transport = NULL;
+  a->status = 0;
   a->took = uvsmtp__now(s->env) - a->began;
   c->running--;
   c->users--;

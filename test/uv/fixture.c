@@ -58,7 +58,9 @@ int fixture_teardown(void** state) {
   return 0;
 }
 
-void fixture_start(fixture_t* f) {
+void fixture_start(fixture_t* f) { fixture_start_with(f, NULL); }
+
+void fixture_start_with(fixture_t* f, uvsmtp_resolver_t* resolver) {
   uvsmtp_env_config_t config = UVSMTP_ENV_CONFIG_INIT;
   memset(f, 0, sizeof(*f));
   assert_int_equal(0, uv_loop_init(&f->loop));
@@ -66,6 +68,7 @@ void fixture_start(fixture_t* f) {
   f->mem.alloc = heap_alloc;
   f->mem.data = &f->heap;
   config.mem = &f->mem;
+  config.resolver = resolver;
   assert_int_equal(0, uvsmtp_env_new(&f->env, &f->loop, &config));
 }
 

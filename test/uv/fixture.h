@@ -66,6 +66,8 @@ int fixture_setup(void** state);
 int fixture_teardown(void** state);
 
 void fixture_start(fixture_t* f);
+/* With a resolver of the test's own. */
+void fixture_start_with(fixture_t* f, uvsmtp_resolver_t* resolver);
 /* Runs the loop to its end, closes all and checks that nothing was left. Every
  * session must have been closed. */
 void fixture_finish(fixture_t* f);
