@@ -228,7 +228,8 @@ static void won(uvsmtp_attempt_t* a) {
   c->running--;
   c->users--;
   if (c->begun > 1) tell(a, "connected to ", NULL);
-  uvsmtp__connect_stop(s, UV_ECANCELED);
+  uvsmtp__race_stop(c, UV_ECANCELED);
+  if (c->timing) uv_timer_stop(&c->timer);
   if (t->handle.type == UV_TCP) {
     /* What the system refuses here is an optimisation. */
     if ((c->target.flags & UVSMTP_TARGET_DELAY) == 0) {

@@ -69,8 +69,8 @@ static int split_port(const char* host, size_t* len, int* port) {
   return 0;
 }
 
-/* A blank, a control or a colon in a name is a mistake that no resolver should
- * see. */
+/* A blank, a control, a bracket or a colon in a name is a mistake that no
+ * resolver should see. */
 static int check_host(const char* host, size_t len) {
   int path = host[0] == '/';
   uvsmtp__addr_t addr;
@@ -82,7 +82,11 @@ static int check_host(const char* host, size_t len) {
     unsigned char c = (unsigned char)host[i];
     if (c < 32 || c == 127 || (c == 32 && !path)) return UV_EINVAL;
   }
-  if (path || (host[0] != '[' && memchr(host, ':', len) == NULL)) return 0;
+  if (path) return 0;
+  if (memchr(host, ':', len) == NULL && memchr(host, '[', len) == NULL &&
+      memchr(host, ']', len) == NULL) {
+    return 0;
+  }
   return uvsmtp__literal(host, len, &addr);
 }
 

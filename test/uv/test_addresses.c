@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* test_addresses.c: names with several addresses, which are tried in turn. The
- * resolver is one of our own, so that no machine's names matter. */
+/* test_addresses.c: names with several addresses, as the system's resolver
+ * gives them: one of our own, so that no machine's names matter. */
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "net.h"
 
 /* A name is the list of its addresses: 4 is 127.0.0.1, 6 is ::1, and 5 is
  * 127.0.0.2, where nobody listens. libuv finds these two before those of the C
@@ -54,34 +55,6 @@ int getaddrinfo(const char* name, const char* service,
 void freeaddrinfo(struct addrinfo* list) { free(list); }
 
 /* ------------------------------------------------------------------- tests */
-
-static int have_ipv6(void) {
-  int fd = socket(AF_INET6, SOCK_STREAM, 0);
-  struct sockaddr_in6 addr;
-  int ok;
-  memset(&addr, 0, sizeof(addr));
-  addr.sin6_family = AF_INET6;
-  addr.sin6_addr = in6addr_loopback;
-  ok = fd >= 0 && bind(fd, (struct sockaddr*)&addr, sizeof(addr)) == 0;
-  if (fd >= 0) close(fd);
-  return ok;
-}
-
-/* A port of both loopbacks that nobody listens on, as long as the
- * socket is open. */
-static int closed_port(int* fd) {
-  struct sockaddr_in6 addr;
-  socklen_t len = sizeof(addr);
-  int off = 0;
-  memset(&addr, 0, sizeof(addr));
-  addr.sin6_family = AF_INET6;
-  *fd = socket(AF_INET6, SOCK_STREAM, 0);
-  assert_int_equal(
-      0, setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)));
-  assert_int_equal(0, bind(*fd, (struct sockaddr*)&addr, len));
-  assert_int_equal(0, getsockname(*fd, (struct sockaddr*)&addr, &len));
-  return ntohs(addr.sin6_port);
-}
 
 /* Why connecting to the name from the address failed. */
 static int cause(const char* name, int port, const char* bind_host) {
@@ -177,8 +150,8 @@ static void test_reason(void** state) {
   int fd;
   int port;
   (void)state;
-  if (!have_ipv6()) skip();
-  port = closed_port(&fd);
+  if (!net_have_ipv6()) skip();
+  port = net_closed_port(&fd);
   assert_int_equal(UV_ECONNREFUSED, cause("46", port, NULL));
   assert_int_equal(UV_ECONNREFUSED, cause("46", port, "127.0.0.1"));
   assert_int_equal(UV_ECONNREFUSED, cause("64", port, "127.0.0.1"));

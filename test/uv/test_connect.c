@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_connect.c: targets, failures to connect, local addresses and names. */
+/* test_connect.c: targets, failures to connect, local addresses. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "net.h"
 
 typedef struct log_s {
   char text[4096];
@@ -41,25 +42,12 @@ static void connect_to(const char* host, int port, const char* bind_host,
   fixture_finish(&f);
 }
 
-/* A port of the loopback that nobody listens on. */
-static int closed_port(int* fd) {
-  struct sockaddr_in addr;
-  socklen_t len = sizeof(addr);
-  memset(&addr, 0, sizeof(addr));
-  addr.sin_family = AF_INET;
-  addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  *fd = socket(AF_INET, SOCK_STREAM, 0);
-  assert_int_equal(0, bind(*fd, (struct sockaddr*)&addr, len));
-  assert_int_equal(0, getsockname(*fd, (struct sockaddr*)&addr, &len));
-  return ntohs(addr.sin_port);
-}
-
 static void test_refused(void** state) {
   call_t call;
   log_t log;
   char want[64];
   int fd;
-  int port = closed_port(&fd);
+  int port = net_closed_port(&fd);
   (void)state;
   connect_to("127.0.0.1", port, NULL, &call, &log);
   assert_int_equal(UVSMTP_ECONNECT, call.status);
@@ -240,7 +228,7 @@ static void test_scopes(void** state) {
   call_t call;
   log_t log;
   int fd;
-  int port = closed_port(&fd);
+  int port = net_closed_port(&fd);
   (void)state;
   if (!link_local(name, address, sizeof(address))) {
     close(fd);
@@ -262,66 +250,7 @@ static void test_scopes(void** state) {
   close(fd);
 }
 
-/* ---------------------------------------------------------- names, binding */
-
-/* What EHLO says when nothing was configured, as the trace shows it. */
-static void default_name(int flags, const char* host, const char* literal) {
-  fixture_t f;
-  log_t log;
-  call_t call;
-  char want[300];
-  char name[UV_MAXHOSTNAMESIZE];
-  size_t len = sizeof(name);
-  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
-  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  uvsmtp_session_t* s;
-  peer_t* peer = peer_answer(flags);
-  memset(&call, 0, sizeof(call));
-  memset(&log, 0, sizeof(log));
-  fixture_start(&f);
-  config.trace = on_trace;
-  config.trace_arg = &log;
-  target.host = host != NULL ? host : peer_host(peer);
-  target.port = peer_port(peer);
-  s = open_session(&f, NULL, &config);
-  assert_int_equal(0, uvsmtp_connect(s, &target, NULL, NULL));
-  assert_int_equal(0, CALL(&call, &f, uvsmtp_hello(s, on_call, &call)));
-  wait_for(&call);
-  assert_int_equal(0, call.status);
-  assert_int_equal(0, uv_os_gethostname(name, &len));
-  snprintf(want, sizeof(want), "1 EHLO %s\n",
-           strchr(name, '.') != NULL ? name : literal);
-  assert_non_null(strstr(log.text, want));
-  close_session(&f, s);
-  fixture_finish(&f);
-  assert_null(peer_finish(peer, NULL));
-}
-
-static int have_ipv6(void) {
-  struct sockaddr_in6 addr;
-  int fd = socket(AF_INET6, SOCK_STREAM, 0);
-  int ok;
-  memset(&addr, 0, sizeof(addr));
-  addr.sin6_family = AF_INET6;
-  addr.sin6_addr = in6addr_loopback;
-  ok = fd >= 0 && bind(fd, (struct sockaddr*)&addr, sizeof(addr)) == 0;
-  if (fd >= 0) close(fd);
-  return ok;
-}
-
-static void test_default_name(void** state) {
-  (void)state;
-  default_name(0, NULL, "[127.0.0.1]");
-  default_name(PEER_UNIX, NULL, "[127.0.0.1]");
-  default_name(0, "::ffff:127.0.0.1", "[127.0.0.1]");
-}
-
-static void test_default_name_ipv6(void** state) {
-  (void)state;
-  if (!have_ipv6()) skip();
-  default_name(PEER_IPV6, NULL, "[IPv6:::1]");
-  default_name(PEER_IPV6, "[::1]", "[IPv6:::1]");
-}
+/* ---------------------------------------------------------- binding */
 
 static void test_bound(void** state) {
   fixture_t f;
@@ -353,7 +282,7 @@ static void test_bound(void** state) {
   close_session(&f, s);
   /* Only a port. */
   target.bind_host = NULL;
-  target.bind_port = closed_port(&fd);
+  target.bind_port = net_closed_port(&fd);
   close(fd);
   s = open_session(&f, NULL, &config);
   assert_int_equal(0,
@@ -409,7 +338,6 @@ int main(void) {
       TEST(test_refused),      TEST(test_no_such_name),
       TEST(test_no_such_path), TEST(test_default_target),
       TEST(test_invalid),      TEST(test_scopes),
-      TEST(test_default_name), TEST(test_default_name_ipv6),
       TEST(test_bound),        TEST(test_bound_to_the_other_family),
       TEST(test_greetings),
   };

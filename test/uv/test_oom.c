@@ -2,7 +2,14 @@
 /* test_oom.c: every allocation of a whole session fails once, then that one and
  * all after it: calls complete once, nothing leaks, and what failed is not
  * called a success. */
-#include "fixture.h"
+#include <unistd.h>
+
+#include "double.h"
+#include "net.h"
+
+/* How the session comes by its connection: to the address of the peer; by a
+ * name, whose first address refuses; or it is handed over. */
+enum way { BY_ADDRESS, BY_NAME, BY_HAND };
 
 static const char body[] = "Subject: x\r\n\r\nbare\nline ends\n.dot\r\n";
 
@@ -26,6 +33,9 @@ typedef struct scene_s {
   int ends; /* the session ends by itself, without a quit and a close */
   letter_t letters[2];
   int messages; /* that the peer took */
+  enum way way;
+  double_t names;
+  const peer_t* peer;
 } scene_t;
 
 /* The completion of call i has data &calls[i]. */
@@ -40,6 +50,22 @@ static void on_done(uvsmtp_session_t* s, const uvsmtp_result_t* result,
   scene->done++;
 }
 
+static int call_connect(scene_t* scene, void* data) {
+  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+  struct sockaddr_storage addr;
+  socklen_t len;
+  int err;
+  if (scene->way != BY_HAND) {
+    return uvsmtp_connect(scene->session, NULL, on_done, data);
+  }
+  len = net_address(&addr, peer_host(scene->peer), peer_port(scene->peer));
+  connection.fd = socket(addr.ss_family, SOCK_STREAM, 0);
+  assert_int_equal(0, connect(connection.fd, (struct sockaddr*)&addr, len));
+  err = uvsmtp_open(scene->session, &connection, on_done, data);
+  if (err != 0) assert_int_equal(0, close(connection.fd)); /* not taken */
+  return err;
+}
+
 static void submit(scene_t* scene) {
   uvsmtp_session_t* s = scene->session;
   letter_t* letters = scene->letters;
@@ -49,7 +75,7 @@ static void submit(scene_t* scene) {
     int err = 0;
     switch (i) {
       case CONNECT:
-        err = uvsmtp_connect(s, NULL, on_done, data);
+        err = call_connect(scene, data);
         break;
       case SEND:
         err = uvsmtp_send(s, &letters[0].message, on_done, data);
@@ -80,7 +106,8 @@ static void count_close(uvsmtp_session_t* s, void* arg) {
   ++*(int*)arg;
 }
 
-static int start(scene_t* scene, const peer_t* peer) {
+static int start(scene_t* scene) {
+  const peer_t* peer = scene->peer;
   uvsmtp_env_config_t env_config = UVSMTP_ENV_CONFIG_INIT;
   uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
@@ -89,8 +116,10 @@ static int start(scene_t* scene, const peer_t* peer) {
   scene->mem.alloc = heap_alloc;
   scene->mem.data = &scene->heap;
   env_config.mem = &scene->mem;
+  double_init(&scene->names, "127.0.0.2", "127.0.0.1", NULL);
+  env_config.resolver = &scene->names.resolver;
   if (uvsmtp_env_new(&scene->env, &scene->loop, &env_config) != 0) return -1;
-  target.host = peer_host(peer);
+  target.host = scene->way == BY_NAME ? "peer.example" : peer_host(peer);
   target.port = peer_port(peer);
   config.target = &target;
   config.timeouts = &timeouts;
@@ -139,7 +168,7 @@ static void end(scene_t* scene) {
 }
 
 /* One whole life in which allocation n fails. 0 when there is no such. */
-static int live(long n, int all, int flags, int ends) {
+static int live(long n, int all, int flags, enum way way, int ends) {
   scene_t scene;
   peer_t* peer = peer_answer(flags);
   int i;
@@ -149,10 +178,12 @@ static int live(long n, int all, int flags, int ends) {
                 sizeof(body) - 1);
   }
   scene.ends = ends;
+  scene.way = way;
+  scene.peer = peer;
   scene.heap.fail_at = n;
   scene.heap.fail_all = all;
   assert_int_equal(0, uv_loop_init(&scene.loop));
-  if (start(&scene, peer) == 0) {
+  if (start(&scene) == 0) {
     submit(&scene);
     end(&scene);
   }
@@ -168,35 +199,44 @@ static int live(long n, int all, int flags, int ends) {
   return scene.heap.calls >= n;
 }
 
-static void each_fails(int flags) {
+static void each_fails(int flags, enum way way) {
   long n = 0;
-  int way;
-  for (way = 0; way < 4; way++) {
-    for (n = 1; live(n, way & 1, flags, way >> 1); n++) continue;
+  int kind;
+  for (kind = 0; kind < 4; kind++) {
+    for (n = 1; live(n, kind & 1, flags, way, kind >> 1); n++) continue;
     assert_true(n > 10);
   }
 }
 
 static void test_plain(void** state) {
   (void)state;
-  each_fails(PEER_UNIX);
+  each_fails(PEER_UNIX, BY_ADDRESS);
 }
 
 static void test_pipelined(void** state) {
   (void)state;
-  each_fails(PEER_PIPELINING);
+  each_fails(PEER_PIPELINING, BY_ADDRESS);
 }
 
 static void test_chunked(void** state) {
   (void)state;
-  each_fails(PEER_UNIX | PEER_PIPELINING | PEER_CHUNKING);
+  each_fails(PEER_UNIX | PEER_PIPELINING | PEER_CHUNKING, BY_ADDRESS);
+}
+
+static void test_by_name(void** state) {
+  (void)state;
+  each_fails(PEER_PIPELINING, BY_NAME);
+}
+
+static void test_by_hand(void** state) {
+  (void)state;
+  each_fails(PEER_PIPELINING, BY_HAND);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_plain),
-      TEST(test_pipelined),
-      TEST(test_chunked),
+      TEST(test_plain),   TEST(test_pipelined), TEST(test_chunked),
+      TEST(test_by_name), TEST(test_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
