@@ -150,23 +150,16 @@ int uvsmtp_open(uvsmtp_session_t* s, const uvsmtp_connection_t* connection,
 
 void uvsmtp__given_open(uvsmtp_session_t* s) {
   uvsmtp__given_t* g = s->given;
-  uvsmtp__transport_t* t = uvsmtp__alloc(&s->env->mem, sizeof(*t));
+  uvsmtp__transport_t* t =
+      uvsmtp__transport_new(s, g->local ? UV_NAMED_PIPE : UV_TCP, s);
   int err;
   if (t == NULL) {
     uvsmtp__lost(s, UV_ENOMEM);
     return;
   }
-  uvsmtp__info(s, "taking over a connection", NULL, 0);
-  if (g->local) {
-    uv_pipe_init(s->env->loop, &t->pipe, 0);
-    err = uv_pipe_open(&t->pipe, g->fd);
-  } else {
-    uv_tcp_init(s->env->loop, &t->tcp);
-    err = uv_tcp_open(&t->tcp, g->fd);
-  }
-  t->handle.data = s;
   s->transport = t;
-  s->handles++;
+  uvsmtp__info(s, "taking over a connection", NULL, 0);
+  err = g->local ? uv_pipe_open(&t->pipe, g->fd) : uv_tcp_open(&t->tcp, g->fd);
   if (err != 0) {
     uvsmtp__lost(s, err);
     return;

@@ -92,10 +92,8 @@ static void tell(const uvsmtp_attempt_t* a, const char* what,
 static void on_attempt_closed(uv_handle_t* handle) {
   uvsmtp_attempt_t* a = handle->data;
   uvsmtp_session_t* s = a->connect->session;
-  uvsmtp__free(&s->env->mem, handle, sizeof(uvsmtp__transport_t));
   uvsmtp__connect_release(a->connect);
-  s->handles--;
-  uvsmtp__session_done(s);
+  uvsmtp__transport_closed(s, handle);
 }
 
 static void end(uvsmtp_attempt_t* a, int status) {
@@ -128,23 +126,18 @@ static void on_connect(uv_connect_t* req, int status);
 
 static int start(uvsmtp_attempt_t* a) {
   uvsmtp__connect_t* c = a->connect;
-  uv_loop_t* loop = c->session->env->loop;
-  uvsmtp__transport_t* t = uvsmtp__alloc(&c->session->env->mem, sizeof(*t));
   int family = a->addr.sa.sa_family;
+  int type = family == AF_UNSPEC ? UV_NAMED_PIPE : UV_TCP;
+  uvsmtp__transport_t* t = uvsmtp__transport_new(c->session, type, a);
   int err;
   if (t == NULL) return UV_ENOMEM;
   a->transport = t;
   c->users++;
   c->running++;
-  c->session->handles++;
-  if (family == AF_UNSPEC) {
-    uv_pipe_init(loop, &t->pipe, 0);
-    t->handle.data = a;
+  if (type == UV_NAMED_PIPE) {
     uv_pipe_connect(&a->req, &t->pipe, c->target.host, on_connect);
     return 0;
   }
-  uv_tcp_init(loop, &t->tcp);
-  t->handle.data = a;
   err = bind_to(c, &t->tcp, family);
   if (err != 0) return err;
   return uv_tcp_connect(&a->req, &t->tcp, &a->addr.sa, on_connect);

@@ -3,6 +3,37 @@
  */
 #include "uv/uv_int.h"
 
+/* ------------------------------------------------------------------- blocks */
+
+/* A TCP handle is the smaller one, and the only one that many sessions have: it
+ * gets no more than it needs. */
+static size_t block_of(int type) {
+  return type == UV_TCP ? sizeof(uv_tcp_t) : sizeof(uvsmtp__transport_t);
+}
+
+uvsmtp__transport_t* uvsmtp__transport_new(uvsmtp_session_t* s, int type,
+                                           void* data) {
+  uv_loop_t* loop = s->env->loop;
+  uvsmtp__transport_t* t = uvsmtp__alloc(&s->env->mem, block_of(type));
+  if (t == NULL) return NULL;
+  if (type == UV_TCP) {
+    uv_tcp_init(loop, &t->tcp);
+  } else {
+    uv_pipe_init(loop, &t->pipe, 0);
+  }
+  t->handle.data = data;
+  s->handles++;
+  return t;
+}
+
+void uvsmtp__transport_closed(uvsmtp_session_t* s, uv_handle_t* handle) {
+  uvsmtp__free(&s->env->mem, handle, block_of(handle->type));
+  s->handles--;
+  uvsmtp__session_done(s);
+}
+
+/* -------------------------------------------------------------- its life */
+
 static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buf) {
   uvsmtp_session_t* s = handle->data;
   (void)suggested;
@@ -49,10 +80,7 @@ void uvsmtp__up(uvsmtp_session_t* s) {
 }
 
 static void on_transport_closed(uv_handle_t* handle) {
-  uvsmtp_session_t* s = handle->data;
-  uvsmtp__free(&s->env->mem, handle, sizeof(uvsmtp__transport_t));
-  s->handles--;
-  uvsmtp__session_done(s);
+  uvsmtp__transport_closed(handle->data, handle);
 }
 
 void uvsmtp__shut(uvsmtp_session_t* s) {

@@ -129,8 +129,8 @@ typedef union uvsmtp__addr_u {
   struct sockaddr_in6 in6;
 } uvsmtp__addr_t;
 
-/* A socket, in a block of its own: of those that raced, the winner is handed to
- * the session. */
+/* A socket, in a block of its own, which ends where its handle does: of those
+ * that raced, the winner is handed to the session. */
 typedef union uvsmtp__transport_u {
   uv_handle_t handle; /* its data: the session, or an attempt */
   uv_stream_t stream;
@@ -358,6 +358,13 @@ int uvsmtp__name_wait(uvsmtp_session_t* s);
 int uvsmtp__name_set(uvsmtp_session_t* s);
 
 /* transport.c */
+
+/* A handle of the session's, UV_TCP or UV_NAMED_PIPE. NULL: no memory. */
+uvsmtp__transport_t* uvsmtp__transport_new(uvsmtp_session_t* s, int type,
+                                           void* data);
+
+/* Frees it when libuv has closed it. s may be gone after. */
+void uvsmtp__transport_closed(uvsmtp_session_t* s, uv_handle_t* handle);
 
 /* Reads, and tells the engine that its transport is there. s may be gone after.
  */
