@@ -49,7 +49,8 @@ struct uvsmtp_resolver_s {
   /* Begins to look host up (a name, never a literal) and returns 0; from then
    * on query waits for uvsmtp_query_done, which may come before this returns.
    * Or a negative error, and no more is heard of query. host lives until
-   * uvsmtp_query_done. */
+   * uvsmtp_query_done. The deadline of connecting keeps the loop alive
+   * meanwhile; where there is none, handles of the resolver's have to. */
   int (*resolve)(uvsmtp_resolver_t* self, uv_loop_t* loop, const char* host,
                  uvsmtp_query_t* query);
   /* Nobody waits for the answer any more; uvsmtp_query_done is still due, with
@@ -61,7 +62,9 @@ struct uvsmtp_resolver_s {
   { sizeof(uvsmtp_resolver_t), (resolve), NULL, NULL }
 
 /* The answer to a query, exactly once: 0 and n addresses, best first, or an
- * error (UV_EAI_NONAME ...). They are copied; those of other families than
+ * error (UV_EAI_NONAME ...). From anywhere, the resolver's functions and
+ * completions included: it is only noted here, and used in the loop's next
+ * turn. They are copied; those of other families than
  * AF_INET and AF_INET6 are skipped, as are all behind the 16th, and their ports
  * don't count. On the loop's thread. query is gone after. */
 UVSMTP_EXTERN void uvsmtp_query_done(uvsmtp_query_t* query, int status,
@@ -83,7 +86,8 @@ typedef void (*uvsmtp_env_cb)(uvsmtp_env_t* env, void* data);
 UVSMTP_EXTERN int uvsmtp_env_new(uvsmtp_env_t** env, uv_loop_t* loop,
                                  const uvsmtp_env_config_t* config);
 
-/* Closes it: cb runs once all its handles are closed; after that env is gone.
+/* Closes it: cb runs once all its handles are closed and the lookup of the
+ * machine's name, if there was one, has ended; after that env is gone.
  * UV_EBUSY while sessions are open or still closing or a file source has not
  * been released, UV_EALREADY the second time. cb waits for a read of a file
  * that the system has not come back from. */
@@ -119,17 +123,18 @@ typedef struct uvsmtp_target_s {
   const char* host; /* a name, an IPv4 or IPv6 literal (brackets allowed), or,
                        beginning with "/", the path of a Unix socket. NULL:
                        "localhost". While port is 0 "name:port", "1.2.3.4:port"
-                       and "[v6]:port" say it here */
+                       and "[v6]:port" say it here, from 1 to 65535 in digits;
+                       what has several colons and no brackets is IPv6 */
   int port;         /* 1 to 65535; 0: 25, or 2003 for LMTP */
   const char* bind_host;  /* the local address to connect from, a literal; NULL:
                              any */
   int bind_port;          /* the local port, 0: any */
   unsigned int flags;     /* uvsmtp_target_flags */
-  unsigned int keepalive; /* seconds idle before TCP asks whether the peer is
-                             still there; 0: it does not */
+  unsigned int keepalive; /* seconds idle, at most 32767, before TCP asks
+                             whether the peer is still there; 0: it does not */
   unsigned int attempt_delay; /* RFC 8305 5: milliseconds until the next address
                                  is tried beside those that have not answered;
-                                 0: 250 */
+                                 0: 250; less than 10 counts as 10 */
 } uvsmtp_target_t;
 #define UVSMTP_TARGET_INIT \
   { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0, 0, 0 }
@@ -166,8 +171,8 @@ typedef struct uvsmtp_session_config_s {
   const char* local_name;  /* argument of EHLO; NULL: the machine's full name if
                               it has one, else the address literal of the
                               socket's own address. That name is looked up once
-                              for an environment, which delays the first session
-                              by a second at most */
+                              for an environment, in the background, which
+                              delays the first sessions by a second at most */
   uint32_t max_reply_line; /* as in uvsmtp_proto_config_t */
   uint32_t max_reply_octets;
   uint32_t max_reply_lines;
@@ -215,10 +220,15 @@ UVSMTP_EXTERN int uvsmtp_session_end(uvsmtp_session_t* session,
  * UV_EAI_NONAME ...) or the greeting as reply, UV_ETIMEDOUT, UVSMTP_EPROTOCOL.
  * The addresses of a name are raced as RFC 8305 says: families in turn, the
  * next one when an attempt fails or attempt_delay is over, the first that
- * connects wins and the others are closed. May be called again after the
- * session's end, for the same target or another. UV_EALREADY while an earlier
- * connect is pending, UV_EISCONN while connected, UV_EINVAL for a bad port,
- * host or address. */
+ * connects wins and the others are closed. An address bound to leaves only
+ * those of its family (UV_EAFNOSUPPORT if there are none). When all fail the
+ * cause is the last one's, in the order of their beginning; but that this
+ * machine has no way to an address (UV_ENETUNREACH, UV_EADDRNOTAVAIL,
+ * UV_EAFNOSUPPORT) counts only where nothing else is known. A Unix socket whose
+ * queue is full is tried again until the deadline. May be called again after
+ * the session's end, for the same target or another. UV_EALREADY while an
+ * earlier connect is pending, UV_EISCONN while connected, UV_EINVAL for a bad
+ * port, host or address. */
 UVSMTP_EXTERN int uvsmtp_connect(uvsmtp_session_t* session,
                                  const uvsmtp_target_t* target, uvsmtp_cb cb,
                                  void* data);
@@ -227,12 +237,13 @@ UVSMTP_EXTERN int uvsmtp_connect(uvsmtp_session_t* session,
  * socket pair, by inetd. One of fd and stream. */
 typedef struct uvsmtp_connection_s {
   size_t size;
-  uv_os_sock_t fd;     /* a connected stream socket, the library's from the
-                          accepted call on; -1: none */
+  uv_os_sock_t fd;     /* a connected stream socket, over TCP or local, the
+                          library's from the accepted call on; the number of a
+                          standard stream is left open on /dev/null. -1: none */
   uv_stream_t* stream; /* a connected uv_tcp_t or uv_pipe_t of this loop that is
-                          not being read: the library takes a duplicate of its
-                          descriptor, the handle stays the caller's, to be
-                          closed at once or later. NULL: none */
+                          not being read and has written all: the library takes
+                          a duplicate of its descriptor, the handle stays the
+                          caller's, to be closed at once or later. NULL: none */
   uvsmtp_slice_t
       early; /* what was read from it already, if anything: the server
                 may have greeted behind a proxy's answer. Copied */
@@ -242,15 +253,19 @@ typedef struct uvsmtp_connection_s {
     sizeof(uvsmtp_connection_t), -1, NULL, { NULL, 0 } \
   }
 
-/* As uvsmtp_connect, over a connection that is up: reads the greeting.
- * UV_ENOTSOCK, UV_ENOTCONN, UV_EINVAL (not a stream; none or both given), and a
- * failure to duplicate the descriptor. */
+/* As uvsmtp_connect, over a connection that is up: reads the greeting. It is
+ * closed with the session, or before, as one that was made here; TCP_NODELAY is
+ * set. UV_EALREADY and UV_EISCONN as there; UV_EBADF, UV_ENOTSOCK, UV_ENOTCONN,
+ * UV_EINVAL (not a stream, or one that is in use; none or both given), and a
+ * failure to duplicate the descriptor: then it is still the caller's. */
 UVSMTP_EXTERN int uvsmtp_open(uvsmtp_session_t* session,
                               const uvsmtp_connection_t* connection,
                               uvsmtp_cb cb, void* data);
 
 /* The attempts of a connect, in the order of their beginning: to be asked in
- * its completion, later there are none (0, NULL). Successful ones count too. */
+ * its completion, later there are none (0, NULL). Successful ones count too; an
+ * address that was not tried does not, and a connection handed over has none.
+ * They live until the completion returns. */
 typedef struct uvsmtp_attempt_s uvsmtp_attempt_t;
 UVSMTP_EXTERN size_t
 uvsmtp_session_attempt_count(const uvsmtp_session_t* session);

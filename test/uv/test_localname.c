@@ -11,8 +11,7 @@
 #include "net.h"
 #include "uv/uv_int.h"
 
-/* --------------------------------------------------------------- the machine
- */
+/* ------------------------------------------------------------- the machine */
 
 static struct {
   pthread_mutex_t lock;

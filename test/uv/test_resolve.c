@@ -311,8 +311,37 @@ static void test_several(void** state) {
   assert_null(peer_finish(peer, NULL));
 }
 
-/* ----------------------------------------------------------------- the rules
- */
+static void answer_other(call_t* call) {
+  double_answer(call->arg, 0);
+  assert_int_equal(
+      0, uvsmtp_session_close(call->session, on_session_closed, call->f));
+}
+
+/* The answer to one session's query comes from another's completion. */
+static void test_answer_in_completion(void** state) {
+  peer_t* peer = peer_answer(0);
+  uvsmtp_session_t* other;
+  call_t call;
+  scene_t t;
+  (void)state;
+  memset(&call, 0, sizeof(call));
+  begin(&t, "127.0.0.1", peer_port(peer));
+  t.names.mode = DOUBLE_HOLD;
+  call_connect(&t);
+  asked(&t, 1);
+  other = open_session(&t.f, peer, NULL);
+  call.then = answer_other;
+  call.arg = &t.names;
+  assert_int_equal(
+      0, CALL(&call, &t.f, uvsmtp_connect(other, NULL, on_call, &call)));
+  wait_for(&t.call);
+  assert_int_equal(0, t.call.status);
+  run_until(&t.f, &t.f.closed, 1);
+  end(&t);
+  assert_null(peer_finish(peer, NULL));
+}
+
+/* --------------------------------------------------------------- the rules */
 
 /* Within the resolver's functions no call is taken. */
 static void probe(double_t* d) {
@@ -367,11 +396,17 @@ static void test_invalid(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_answers),          TEST(test_errors),
-      TEST(test_not_asked),        TEST(test_close),
-      TEST(test_answer_in_cancel), TEST(test_close_is_last),
-      TEST(test_deadline),         TEST(test_outlived),
-      TEST(test_several),          TEST(test_busy),
+      TEST(test_answers),
+      TEST(test_errors),
+      TEST(test_not_asked),
+      TEST(test_close),
+      TEST(test_answer_in_cancel),
+      TEST(test_close_is_last),
+      TEST(test_deadline),
+      TEST(test_outlived),
+      TEST(test_several),
+      TEST(test_answer_in_completion),
+      TEST(test_busy),
       TEST(test_invalid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
