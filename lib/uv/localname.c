@@ -55,8 +55,7 @@ void uvsmtp__address_literal(const struct sockaddr* addr, char* out) {
   strcat(out, "]");
 }
 
-/* --------------------------------------------------------- the machine's name
- */
+/* ------------------------------------------------------- the machine's name */
 
 static void on_found(uv_getaddrinfo_t* req, int status, struct addrinfo* list) {
   uvsmtp_env_t* env = req->data;

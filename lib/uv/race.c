@@ -264,8 +264,7 @@ static void on_connect(uv_connect_t* req, int status) {
   }
 }
 
-/* --------------------------------------------------------- what became of it
- */
+/* -------------------------------------------------------- what became of it */
 
 size_t uvsmtp_session_attempt_count(const uvsmtp_session_t* s) {
   return s->connect == NULL || !s->connect->decided ? 0 : s->connect->begun;

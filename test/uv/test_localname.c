@@ -149,8 +149,7 @@ static void test_literal(void** state) {
   assert_string_equal("[127.0.0.1]", out);
 }
 
-/* ------------------------------------------------------------- introductions
- */
+/* ------------------------------------------------------------ introductions */
 
 typedef struct log_s {
   char name[300]; /* that EHLO said */

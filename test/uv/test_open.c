@@ -362,8 +362,7 @@ static void test_stream(void** state) {
   streamed(PEER_UNIX, 1);
 }
 
-/* ------------------------------------------------------------------ nonsense
- */
+/* ----------------------------------------------------------------- nonsense */
 
 static void refused(fixture_t* f, uvsmtp_session_t* s, int fd, int err) {
   call_t call;

@@ -202,8 +202,7 @@ static void test_slow_wins(void** state) {
   net_silent_free(hole);
 }
 
-/* -------------------------------------------------------------- all are dead
- */
+/* ------------------------------------------------------------- all are dead */
 
 static void test_all_refuse(void** state) {
   race_t r;
@@ -361,8 +360,7 @@ static void test_sixteen(void** state) {
   close(fd);
 }
 
-/* -------------------------------------------------------- without a resolver
- */
+/* ------------------------------------------------------- without a resolver */
 
 static void test_single(void** state) {
   peer_t* peer = peer_answer(0);
