@@ -182,6 +182,7 @@ static void test_standard_stream(void** state) {
   int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
   int i;
   (void)state;
+  assert_true(saved >= 0);
   assert_int_equal(0, stat("/dev/null", &null));
   for (i = 0; i < 2; i++) {
     memset(&call, 0, sizeof(call));
@@ -205,10 +206,8 @@ static void test_standard_stream(void** state) {
     close(fds[1]);
     fixture_finish(&f);
   }
-  if (saved >= 0) {
-    dup2(saved, STDIN_FILENO);
-    close(saved);
-  }
+  assert_int_equal(STDIN_FILENO, dup2(saved, STDIN_FILENO));
+  close(saved);
 }
 
 /* ------------------------------------------------------------ early octets */
