@@ -293,32 +293,52 @@ static void test_opened(void** state) {
  * and those that come when it is there use it. */
 static void test_slow(void** state) {
   peer_t* peer = peer_answer(0);
-  uint64_t began = uv_hrtime();
   fixture_t f;
-  one_t one[5];
+  one_t one[4];
   int i;
   (void)state;
   set_machine("mx", "mx.example.org", 1);
   fixture_start(&f);
   for (i = 0; i < 2; i++) greet(&one[i], &f, peer, NULL, -1);
-  /* One with a name of its own is not held up, if there was time to see it. */
-  greet(&one[2], &f, peer, "me.example", -1);
-  said(&one[2], "me.example");
-  if (uv_hrtime() - began < 900000000) {
-    assert_int_equal(0, one[0].connect.times);
-    assert_int_equal(0, one[1].connect.times);
-  }
   for (i = 0; i < 2; i++) said(&one[i], "[127.0.0.1]");
-  greet(&one[3], &f, peer, NULL, -1);
-  said(&one[3], "[127.0.0.1]");
+  greet(&one[2], &f, peer, NULL, -1);
+  said(&one[2], "[127.0.0.1]");
   release();
   while (f.env->name[0] == '\0') run_for(&f, 1);
-  greet(&one[4], &f, peer, NULL, -1);
-  said(&one[4], "mx.example.org");
+  greet(&one[3], &f, peer, NULL, -1);
+  said(&one[3], "mx.example.org");
   assert_int_equal(1, asked());
-  for (i = 0; i < 5; i++) close_session(&f, one[i].s);
+  for (i = 0; i < 4; i++) close_session(&f, one[i].s);
   fixture_finish(&f);
   assert_null(peer_finish(peer, NULL));
+}
+
+/* Whether one with a name of its own was there before another's wait was over.
+ */
+static int named_first(void) {
+  peer_t* peer = peer_answer(0);
+  fixture_t f;
+  one_t one[2];
+  int first;
+  set_machine("mx", "mx.example.org", 1);
+  fixture_start(&f);
+  greet(&one[0], &f, peer, NULL, -1);
+  greet(&one[1], &f, peer, "me.example", -1);
+  said(&one[1], "me.example");
+  first = one[0].connect.times == 0;
+  release();
+  close_session(&f, one[0].s);
+  close_session(&f, one[1].s);
+  fixture_finish(&f);
+  assert_null(peer_finish(peer, NULL));
+  return first;
+}
+
+/* It is given more than one second to show it. */
+static void test_named_is_not_held_up(void** state) {
+  int tries = 1;
+  (void)state;
+  while (!named_first()) assert_in_range(++tries, 1, 5);
 }
 
 /* It comes while they wait. How many milliseconds all that took: whoever is not
@@ -414,10 +434,18 @@ static void test_env_close(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_plausible), TEST(test_literal),      TEST(test_full_name),
-      TEST(test_looked_up), TEST(test_no_full_name), TEST(test_configured),
-      TEST(test_opened),    TEST(test_slow),         TEST(test_in_time),
-      TEST(test_deadline),  TEST(test_env_close),
+      TEST(test_plausible),
+      TEST(test_literal),
+      TEST(test_full_name),
+      TEST(test_looked_up),
+      TEST(test_no_full_name),
+      TEST(test_configured),
+      TEST(test_opened),
+      TEST(test_slow),
+      TEST(test_named_is_not_held_up),
+      TEST(test_in_time),
+      TEST(test_deadline),
+      TEST(test_env_close),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
