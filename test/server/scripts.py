@@ -197,6 +197,11 @@ def greetings():
         "port 70000": Script(
             [("connect", {"host": "127.0.0.1", "port": 70000}), NOOP],
             differs={0: differs("port", cls="refused EINVAL")}),
+        "host:port": Script([("connect", "127.0.0.1:%d"), NOOP, QUIT]),
+        "name:port": Script([("connect", "localhost:%d"), NOOP, QUIT]),
+        "name:port, then another": Script([
+            ("connect", "localhost:%d"), QUIT, ("connect", "127.0.0.1:%d"),
+            EHLO, QUIT]),
         "nonnumeric port": Script([("connect", "localhost:smtp"), NOOP]),
         "no port behind the colon": Script([("connect", "localhost:"), NOOP]),
         "never": Script([NOOP, QUIT, ("mail", ME), ("docmd", "XYZ")]),

@@ -9,6 +9,8 @@ what the server was told, octet for octet. Where the two differ on purpose, the
 script says so with a name of DIFFERENCES, and what is then expected of ours; a
 difference that is none any more fails, and so does one that no script shows.
 """
+import contextlib
+import io
 import os
 import re
 
@@ -16,7 +18,7 @@ import client
 from pair import InGroups, Ours, Theirs
 from processes import scratch
 from recorder import Recorder
-from scripts import CONNECT, DIFFERENCES, SCRIPTS
+from scripts import CONNECT, DIFFERENCES, NOOP, SCRIPTS, Script
 
 
 def plain(items):
@@ -101,6 +103,24 @@ class Scripts(client.Case):
         shown = {d.why for script in SCRIPTS.values() for d in
                  [*script.differs.values(), *script.wire]}
         self.assertEqual(shown, set(DIFFERENCES))
+
+    def test_debug(self):
+        """Both print what is said on standard error, with the time if asked."""
+        for level in (0, 1, 2):
+            calls = [("debug", level), CONNECT, NOOP, ("quit",)]
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said):
+                play(Script(calls), Theirs)
+            texts = [said.getvalue(), play(Script(calls), Ours)[3]]
+            for text in texts:
+                with self.subTest(level=level, text=text):
+                    lines = text.splitlines()
+                    times = [line for line in lines
+                             if re.match(r"\d\d:\d\d:\d\d", line)]
+                    self.assertEqual(len(times), len(lines) * (level == 2))
+                    self.assertEqual([word for word in ("220", "noop", "250")
+                                      if word in text.lower()],
+                                     ["220", "noop", "250"] if level else [])
 
 
 def compare(case, script, theirs, ours):
