@@ -233,10 +233,18 @@ MESSAGES = {
 }
 
 
-def stored_text(raw):
+def headed(message):
+    """The message as text, with a blank line before a first line that is none
+    of a header: servers that add lines to the header begin the body there."""
+    text = normalised(message)
+    if re.match(rb"[!-9;-~]+[ \t]*:|\n|$", text):
+        return text
+    return b"\n" + text
+
+
+def stored_text(raw, added=(b"return-path:", b"x-original-to:",
+                            b"delivered-to:", b"received:")):
     """What a server stored, without the header lines that it put on top."""
-    added = (b"return-path:", b"x-original-to:", b"delivered-to:",
-             b"received:")
     while raw.lower().startswith(added):
         end = raw.index(b"\n") + 1
         while raw[end:end + 1] in (b"\t", b" "):

@@ -24,6 +24,7 @@ DELIVERY_TIMEOUT = 20
 class Server:
     """What the servers have in common: a directory, a child, a Maildir for
     each user."""
+    LOG = "log"
 
     def __init__(self):
         self.dir = None
@@ -48,7 +49,7 @@ class Server:
         # Between the choice of a port and the start somebody else may take it.
         for attempt in range(3):
             self.dir = scratch()
-            log = os.path.join(self.dir, "log")
+            log = os.path.join(self.dir, self.LOG)
             self.configure()
             self.daemon = Daemon(self.command(), log)
             try:

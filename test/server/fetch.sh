@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# The servers that the tests talk to; sourced by ./dev. Some are installed.
+# Exim, OpenSMTPD and chasquid would each want to be the mail server of this
+# machine, as Postfix does: as packages they are in each other's way, as
+# programs they are not, so those are only unpacked.
+#
+# For each server there is, in the directory below, either what was fetched of
+# it, or a file NAME.missing that says why it can't be had here. The tests skip
+# such a server, and ./dev test --ci forgives that.
+
+servers=build-servers
+
+fetch_servers() {
+  mkdir -p "$servers"
+  # Most often they all can be had: that is one run of apt-get.
+  (packages dovecot-core dovecot-lmtpd postfix python3-aiosmtpd) || true
+  attempt postfix installed postfix postfix
+  attempt dovecot installed dovecot dovecot-core dovecot-lmtpd
+  attempt aiosmtpd installed aiosmtpd python3-aiosmtpd
+  fetch exim unpack exim4-daemon-light usr/sbin/exim4 Debian-exim
+  fetch opensmtpd unpack opensmtpd usr/sbin/smtpd opensmtpd opensmtpq
+  fetch chasquid unpack chasquid usr/bin/chasquid
+  fetch npm install_npm smtp-server@3.21.6
+}
+
+# Where there is no apt-get, whoever runs the tests has seen to the programs.
+packages() {
+  ! command -v apt-get >/dev/null || install_packages "$@"
+}
+
+# attempt NAME COMMAND...: gets a server, or writes down why not.
+attempt() {
+  local name=$1 log=$servers/$1.log status
+  shift
+  rm -f "$servers/$name.missing"
+  # Not as a condition, which would switch errexit off inside.
+  set +e
+  (
+    set -e
+    "$@"
+  ) >"$log" 2>&1 </dev/null
+  status=$?
+  set -e
+  [ "$status" -ne 0 ] || return 0
+  grep -m 1 -E '^(E:|dev:|npm err)' "$log" >"$servers/$name.missing" ||
+    printf '%s ended with %d\n' "$*" "$status" >"$servers/$name.missing"
+  printf 'dev: no %s: %s\n' "$name" "$(cat "$servers/$name.missing")" >&2
+}
+
+# fetch NAME COMMAND...: an attempt whose command fills the directory $into,
+# unless the same command did so before.
+fetch() {
+  local into=$servers/$1
+  [ "$(cat "$into/fetched" 2>/dev/null)" != "${*:2}" ] || return 0
+  say "fetching $1"
+  rm -rf "$into"
+  mkdir -p "$into"
+  attempt "$@"
+  if [ -e "$into.missing" ]; then
+    rm -rf "$into"
+  else
+    printf '%s\n' "${*:2}" >"$into/fetched"
+  fi
+}
+
+# installed PROGRAM PACKAGES...: a server that is not in the way of others.
+installed() {
+  packages "${@:2}"
+  PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || die "there is no $1"
+}
+
+# unpack PACKAGE PROGRAM USERS...: a Debian package, with the libraries that it
+# needs and the users that it would have made.
+unpack() {
+  local package=$1 program=$2 user libraries
+  shift 2
+  command -v apt-get >/dev/null || die 'there is no apt-get'
+  download "$package" || {
+    as_root apt-get update
+    download "$package"
+  }
+  dpkg-deb -x "$into/$package"_*.deb "$into"
+  [ -x "$into/$program" ] || die "no $program in $package"
+  # What else it asks for is for a service of the machine.
+  libraries=$(dpkg-deb -f "$into/$package"_*.deb Depends | tr ',' '\n' |
+    sed -n 's/^ *\(lib[^ :(|]*\).*/\1/p')
+  # shellcheck disable=SC2086
+  install_packages $libraries
+  for user; do
+    id -u "$user" >/dev/null 2>&1 ||
+      as_root useradd --system --user-group --no-create-home \
+        --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+  done
+}
+
+download() {
+  (cd "$into" && apt-get download "$1")
+}
+
+# install_npm PACKAGE: Debian's npm only where there is none, since it can't be
+# installed beside a Node.js that comes from elsewhere.
+install_npm() {
+  command -v node >/dev/null || packages nodejs
+  command -v npm >/dev/null || packages npm
+  npm install --prefix "$into" --no-audit --no-fund --ignore-scripts \
+    --fetch-retries=1 "$1"
+  # It may ask for a newer Node.js than the one that is here.
+  node -e 'require(process.argv[1])' \
+    "$PWD/$into/node_modules/${1%@*}"
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Servers made of npm's smtp-server, as described by a JSON object; see
+// Programmed in others.py. Arguments: node_modules, the description.
+'use strict';
+const fs = require('fs');
+const path = require('path');
+
+const { SMTPServer } = require(path.join(process.argv[2], 'smtp-server'));
+const description = JSON.parse(process.argv[3]);
+let number = 0;
+
+function localPart(address) {
+  return address.split('@')[0].split('+')[0];
+}
+
+// What a table says about an address, as the error that smtp-server wants.
+function wordOf(table, address) {
+  const found = table[localPart(address)];
+  if (!found) return null;
+  return Object.assign(new Error(found[1]), { responseCode: found[0] });
+}
+
+function store(sender, address, content) {
+  const box = path.join(description.mail, address.split('@')[0], 'Maildir');
+  const name = String(++number).padStart(6, '0');
+  fs.mkdirSync(path.join(box, 'new'), { recursive: true });
+  fs.writeFileSync(path.join(box, name), Buffer.concat(
+    [Buffer.from(`Return-Path: <${sender}>\r\n`), ...content]));
+  fs.renameSync(path.join(box, name), path.join(box, 'new', name));
+}
+
+function onMailFrom(address, session, callback) {
+  callback(wordOf(description.senders, address.address || ''));
+}
+
+function onRcptTo(address, session, callback) {
+  callback(wordOf(description.rcpts, address.address));
+}
+
+function finish(stream, session, lmtp, content, callback) {
+  if (stream.sizeExceeded) {
+    callback(Object.assign(new Error('5.3.4 Too large'),
+      { responseCode: 552 }));
+    return;
+  }
+  const to = session.envelope.rcptTo.map((r) => r.address);
+  const verdicts = to.map((address) => wordOf(description.ends, address));
+  const refused = verdicts.find((verdict) => verdict);
+  if (refused && !lmtp) {
+    callback(refused);
+    return;
+  }
+  const from = session.envelope.mailFrom.address || '';
+  to.forEach((address, i) => {
+    if (!verdicts[i]) store(from, address, content);
+  });
+  callback(null, lmtp ?
+    to.map((address, i) => verdicts[i] || `2.1.5 <${address}> stored`) :
+    '2.0.0 stored');
+}
+
+const special = {
+  legacy: { disabledCommands: ['AUTH', 'STARTTLS', 'EHLO'] },
+  small: { size: description.small },
+  lmtp: { lmtp: true },
+  lmtp_path: { lmtp: true },
+  bare: {
+    hidePIPELINING: true, hide8BITMIME: true, hideSMTPUTF8: true,
+    hideSize: true, hideENHANCEDSTATUSCODES: true, hideDSN: true,
+  },
+};
+
+function serve(name, where) {
+  const options = {
+    name: 'mx.example.test', size: description.size, logger: false,
+    authOptional: true, disabledCommands: ['AUTH', 'STARTTLS'],
+    disableReverseLookup: true,
+    onMailFrom, onRcptTo,
+    onData(stream, session, callback) {
+      const content = [];
+      stream.on('data', (chunk) => content.push(chunk));
+      stream.on('end', () => finish(
+        stream, session, Boolean(options.lmtp), content, callback));
+    },
+    ...special[name],
+  };
+  const server = new SMTPServer(options);
+  // A client that leaves is none of our trouble; a port that is taken is.
+  server.on('error', (error) => {
+    console.error(name, error.message);
+    if (error.syscall === 'listen') process.exit(1);
+  });
+  if (typeof where === 'number') server.listen(where, '127.0.0.1');
+  else server.listen(where);
+}
+
+for (const places of [description.ports, description.paths])
+  for (const [name, where] of Object.entries(places)) serve(name, where);

@@ -1,0 +1,508 @@
+# SPDX-License-Identifier: MIT
+"""Servers that ./dev fetches for the tests, beside Postfix and Dovecot: Exim,
+OpenSMTPD, chasquid, aiosmtpd and npm's smtp-server. See fetch.sh.
+
+Each has the ports named in PORTS, all on 127.0.0.1, a Maildir for each of USERS
+and recipients who are refused; what they are called is in WORDS. What a server
+offers and alters is said by its class, for the tests in exchange.py.
+"""
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+import client
+from processes import (free_port, listens, need_root, program, read, user_ids,
+                       write)
+from servers import USERS, Server, fill
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CACHE = os.path.join(HERE, "..", "..", "build-servers")
+
+# What a server takes, but for its small port. More than the 30 MiB of a test.
+SIZE_MIB = 40
+SMALL = 65536
+
+# Ways to send to a server that offers less than client.MODES need.
+PIPELINED = {"DATA": (), "DATA one by one": ("--no-pipelining",)}
+PLAIN = {"DATA one by one": ()}
+
+
+def fetched(name, *path):
+    """The path of something that ./dev fetched for the server of that name."""
+    missing = read(os.path.join(CACHE, f"{name}.missing")).decode().strip()
+    if missing:
+        raise unittest.SkipTest(f"{name}: not installable here: {missing}")
+    found = os.path.abspath(os.path.join(CACHE, name, *path))
+    if not os.path.exists(found):
+        raise unittest.SkipTest(f"{name} is not here yet: run ./dev setup")
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """A way to a server: where it is, and the modes that differ there."""
+    url: str
+    modes: dict
+    lmtp: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """What becomes of a recipient."""
+    code: int
+    enhanced: str | None
+    text: str
+    final: bool = False  # said at the end of the text
+
+    @property
+    def outcome(self):
+        return "deferred" if self.code < 500 else "rejected"
+
+
+# The recipients of servers that can be told what to say. Those with final are
+# refused at the end of the text.
+WORDS = {
+    "tempfail": Refusal(450, "4.2.1", "Mailbox busy"),
+    "greylist": Refusal(451, "4.7.1", "Come back later"),
+    "full": Refusal(452, "4.2.2", "Mailbox full"),
+    "nouser": Refusal(550, "5.1.1", "No such user"),
+    "policy": Refusal(554, "5.7.1", "Refused by policy"),
+    "closing": Refusal(421, "4.3.2", "Shutting down"),
+    "datatemp": Refusal(451, "4.3.0", "Check is busy", final=True),
+    "spam": Refusal(550, "5.7.1", "Content refused", final=True),
+}
+SENDERS = {
+    "badsender": Refusal(550, "5.7.1", "Sender refused"),
+    "tempsender": Refusal(450, "4.7.1", "Sender refused for now"),
+}
+
+
+class Other(Server):
+    """What these servers have in common."""
+    PORTS = ("smtp",)
+    WORDS = WORDS
+    SENDERS = SENDERS
+    # The end of a line in what is stored, and the header lines on top of it.
+    LINE_END = b"\n"
+    ADDED = (b"return-path:", b"delivered-to:", b"received:", b"received-spf:")
+    # What begins a stored message that has the null sender.
+    NULL_SENDER = rb"Return-Path: <>\r?\n"
+    # Messages that are refused at the end, by their names in exchange.MESSAGES,
+    # with the code and the enhanced code.
+    REFUSED = {}
+    # Whom mail to this server is from.
+    SENDER = client.SENDER
+
+    def __init__(self):
+        super().__init__()
+        self.port = {}
+
+    def take_ports(self):
+        self.port = {name: free_port() for name in self.PORTS}
+        return {name.upper(): port for name, port in self.port.items()}
+
+    def ready(self):
+        return all(listens(("127.0.0.1", port)) for port in self.port.values())
+
+    def url(self, name="smtp"):
+        scheme = "lmtp" if name.startswith("lmtp") else "smtp"
+        return f"{scheme}://127.0.0.1:{self.port[name]}"
+
+    def ways(self):
+        """Name to Way, for each way to a server that offers all it can."""
+        raise NotImplementedError
+
+    def as_stored(self, message):
+        """What is stored of a message below the lines of ADDED, with LF."""
+        return client.normalised(message)
+
+    def text_of(self, raw):
+        """The same of what was stored."""
+        return client.stored_text(raw, self.ADDED)
+
+    def wanted(self, message):
+        return self.as_stored(message).replace(b"\n", self.LINE_END)
+
+
+# ------------------------------------------------------------------------ Exim
+
+EXIM_CONF = """\
+primary_hostname = mx.example.test
+exim_path = @EXIM@
+exim_user = Debian-exim
+exim_group = Debian-exim
+spool_directory = @DIR@/spool
+log_file_path = @DIR@/spool/%slog
+pid_file_path = @DIR@/spool/pid
+syslog_timestamp = false
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = @SMTP@ : @LEGACY@ : @SMALL@
+message_size_limit = ${if eq{$received_port}{@SMALL@}{@LIMIT@}{@MIB@M}}
+tls_advertise_hosts =
+chunking_advertise_hosts = *
+dsn_advertise_hosts = *
+smtp_enforce_sync = true
+host_lookup =
+rfc1413_hosts =
+smtp_accept_max = 0
+smtp_accept_max_per_connection = 0
+smtp_accept_queue_per_connection = 0
+smtp_accept_max_nonmail = 1000
+recipients_max = 1000
+never_users =
+deliver_drop_privilege = true
+timezone = UTC
+acl_smtp_helo = hello
+acl_smtp_mail = sender
+acl_smtp_rcpt = recipient
+acl_smtp_data = text
+
+begin acl
+
+hello:
+  deny message = Speak HELO
+    condition = ${if eq{$received_port}{@LEGACY@}}
+    condition = ${if match{$smtp_command}{(?i)^EHLO}}
+  accept
+
+sender:
+@SENDERS@
+  accept
+
+recipient:
+@RCPTS@
+  require message = 5.1.1 No such user
+    verify = recipient
+  accept
+
+text:
+@ENDS@
+  accept
+
+begin routers
+
+users:
+  driver = accept
+  domains = example.test
+  local_parts = lsearch;@DIR@/users
+  transport = maildir
+
+begin transports
+
+maildir:
+  driver = appendfile
+  directory = @DIR@/mail/$local_part_data/Maildir
+  maildir_format
+  create_directory
+  return_path_add
+  user = Debian-exim
+"""
+
+
+def exim_rules(refusals, condition):
+    return "".join(
+        f"  {'defer' if r.code < 500 else 'deny'}\n"
+        f"    message = {r.code} {r.enhanced} {r.text}\n"
+        f"    condition = ${{if match{{{condition}}}{{\\N\\b{word}@\\N}}}}\n"
+        for word, r in refusals.items())
+
+
+class Exim(Other):
+    """Exim. legacy knows HELO only; small takes SMALL octets. It puts a blank
+    line wherever that is missing."""
+    LOG = "spool/mainlog"
+    PORTS = ("smtp", "legacy", "small")
+    NULL_SENDER = rb"Return-path: <>\n"
+
+    def configure(self):
+        need_root()
+        packed = fetched("exim", "usr/sbin/exim4")
+        uid, gid = user_ids("Debian-exim", "exim4-daemon-light")
+        # Its own user starts it again, and may not be able to reach ours.
+        self.exim = shutil.copy(packed, os.path.join(self.dir, "exim"))
+        values = {**self.take_ports(), "LIMIT": SMALL, "MIB": SIZE_MIB,
+                  "DIR": self.dir, "EXIM": self.exim,
+                  "SENDERS": exim_rules(self.SENDERS, "$sender_address"),
+                  "RCPTS": exim_rules(
+                      {w: r for w, r in WORDS.items()
+                       if not r.final and w != "nouser"},
+                      "$local_part@$domain"),
+                  "ENDS": exim_rules({w: r for w, r in WORDS.items()
+                                      if r.final}, "$recipients")}
+        self.conf = os.path.join(self.dir, "exim.conf")
+        write(self.conf, fill(EXIM_CONF, values))
+        write(f"{self.dir}/users", "".join(
+            f"{user}: {user}\n" for user in [*USERS, "datatemp", "spam"]))
+        for name in ("spool", "mail"):
+            os.mkdir(f"{self.dir}/{name}")
+        write(f"{self.dir}/{self.LOG}", "")
+        for name in ("spool", "mail", self.LOG):
+            os.chown(f"{self.dir}/{name}", uid, gid)
+
+    def command(self):
+        return [self.exim, "-C", self.conf, "-bdf"]
+
+    def ways(self):
+        return {"SMTP": Way(self.url(), client.MODES)}
+
+    def as_stored(self, message):
+        text = client.headed(message)
+        # It ends a header that nothing follows.
+        return text if b"\n\n" in b"\n" + text else text + b"\n"
+
+
+# ------------------------------------------------------------------- OpenSMTPD
+
+OPENSMTPD_CONF = """\
+table names file:@DIR@/names
+smtp max-message-size @MIB@M
+smtp limit max-rcpt 10000
+smtp limit max-mails 100000
+@FILTERS@
+filter all chain { @CHAIN@ }
+listen on 127.0.0.1 port @SMTP@ hostname mx.example.test filter all
+action store maildir "@DIR@/mail/%{dest.user}/Maildir" virtual <names>
+match from any for domain example.test action store
+"""
+
+# All paths are compiled in: it sees a file system of its own. In that there is
+# no DNS, which it would ask for the name of each client.
+OPENSMTPD_START = """\
+set -e
+mkdir "$3"
+for name in group hosts nsswitch.conf passwd protocols services; do
+  [ ! -e "/etc/$name" ] || cp "/etc/$name" "$3"
+done
+echo 'lookup file' >"$3/resolv.conf"
+mount --bind "$3" /etc
+for dir in /var/lib /var/spool /run; do
+  mount -t tmpfs -o mode=755 none "$dir"
+done
+mkdir -p /var/lib/opensmtpd/empty
+mkdir -m 711 /var/spool/smtpd
+mount --bind "$1/usr/libexec" /usr/libexec
+cd /
+exec "$1/usr/sbin/smtpd" -d -f "$2"
+"""
+
+
+class OpenSmtpd(Other):
+    """OpenSMTPD. Its filters see no text, so nothing is refused at the end of
+    one, but for what has no header. It completes the header with a date and an
+    identifier, and keeps nothing of a line from a NUL on."""
+    WORDS = {word: r for word, r in WORDS.items() if not r.final}
+    NULL_SENDER = rb"Delivered-To:"
+    REFUSED = dict.fromkeys(
+        ("first line is a dot", "first line begins with a dot", "only dots"),
+        (550, "5.7.1"))
+
+    def configure(self):
+        need_root()
+        self.packed = fetched("opensmtpd")
+        uid, gid = user_ids("opensmtpd", "opensmtpd")
+        user_ids("opensmtpq", "opensmtpd")
+        program("unshare", "util-linux")
+        filters = {}
+        for phase, refusals in (("mail-from", self.SENDERS),
+                                ("rcpt-to", self.WORDS)):
+            for word, r in refusals.items():
+                verb = "disconnect" if r.code == 421 else "reject"
+                filters[word] = (
+                    f"filter {word} phase {phase} match {phase} regex "
+                    f'{{ "^<?{word}@" }} {verb} '
+                    f'"{r.code} {r.enhanced} {r.text}"')
+        self.conf = os.path.join(self.dir, "smtpd.conf")
+        write(self.conf, fill(OPENSMTPD_CONF, {
+            **self.take_ports(), "DIR": self.dir, "MIB": SIZE_MIB,
+            "FILTERS": "\n".join(filters.values()),
+            "CHAIN": ", ".join(filters)}))
+        os.chmod(self.conf, 0o600)
+        write(f"{self.dir}/names", "@ opensmtpd\n")
+        self.start = os.path.join(self.dir, "start")
+        write(self.start, OPENSMTPD_START)
+        os.mkdir(f"{self.dir}/mail")
+        os.chown(f"{self.dir}/mail", uid, gid)
+
+    def command(self):
+        return ["unshare", "--mount", "--propagation", "private", "/bin/sh",
+                self.start, self.packed, self.conf, f"{self.dir}/etc"]
+
+    def ways(self):
+        return {"SMTP": Way(self.url(), PLAIN)}
+
+    def text_of(self, raw):
+        return re.sub(rb"Date: .*\nMessage-ID: <.*@mx\.example\.test>\n", b"",
+                      super().text_of(raw), count=1)
+
+    def as_stored(self, message):
+        return re.sub(rb"\0.*", b"", super().as_stored(message))
+
+
+# -------------------------------------------------------------------- chasquid
+
+CHASQUID_CONF = """\
+hostname: "mx.example.test"
+max_data_size_mb: @MIB@
+smtp_address: "127.0.0.1:@SMTP@"
+data_dir: "@DIR@/data"
+mail_log_path: "@DIR@/mail.log"
+dovecot_auth: false
+"""
+
+# A program for each mailbox, with the user's name.
+CHASQUID_DELIVER = """\
+#!/bin/sh
+box=@DIR@/mail/$1/Maildir
+mkdir -p "$box/tmp" "$box/new"
+cat >"$box/tmp/$$" && mv "$box/tmp/$$" "$box/new/$(date +%s.%N).$$"
+"""
+
+CHASQUID_POST_DATA = """\
+#!/bin/sh
+cat >/dev/null
+case $RCPT_TO in
+@CASES@
+esac
+"""
+
+def executable(path, text):
+    write(path, text)
+    os.chmod(path, 0o755)
+
+
+class Chasquid(Other):
+    """chasquid. It says itself who is unknown; a program of ours sees the text
+    and refuses it. It takes no text whose header it can't read.
+
+    It asks the DNS for the sender's domain (RFC 7208), but for domains that
+    have no business there (RFC 7686): nothing is to leave this machine.
+    """
+    SENDER = "sender@example.onion"
+    NULL_SENDER = rb'(?s)Received: .*\(over SMTP, .*envelope from "<>"\)'
+    REFUSED = dict.fromkeys(
+        ("first line is a dot", "first line begins with a dot", "only dots",
+         "no blank line", "empty"), (554, "5.6.0"))
+    WORDS = {"nouser": Refusal(550, "5.1.1", "user does not exist"),
+             "datatemp": WORDS["datatemp"],
+             "spam": Refusal(554, "5.7.1", "Content refused", final=True)}
+    SENDERS = {}
+
+    def configure(self):
+        chasquid = fetched("chasquid", "usr/bin/chasquid")
+        self.conf = os.path.join(self.dir, "conf")
+        certificate(f"{self.conf}/certs/mx.example.test", "fullchain.pem",
+                    "privkey.pem")
+        values = {**self.take_ports(), "DIR": self.dir, "MIB": SIZE_MIB}
+        write(f"{self.conf}/chasquid.conf", fill(CHASQUID_CONF, values))
+        deliver = f"{self.dir}/deliver"
+        executable(deliver, fill(CHASQUID_DELIVER, values))
+        write(f"{self.conf}/domains/example.test/aliases", "".join(
+            f"{user}: | {deliver} {user}\n"
+            for user in [*USERS, "datatemp", "spam"]))
+        executable(f"{self.conf}/hooks/post-data", fill(CHASQUID_POST_DATA, {
+            "CASES": "\n".join(
+                f"*{word}@*) echo '{r.enhanced} {r.text}';"
+                f" exit {1 if r.code < 500 else 20} ;;"
+                for word, r in self.WORDS.items() if r.final)}))
+        os.mkdir(f"{self.dir}/data")
+        self.argv = [chasquid, f"-config_dir={self.conf}"]
+
+    def command(self):
+        return self.argv
+
+    def ways(self):
+        return {"SMTP": Way(self.url(), PIPELINED)}
+
+
+def certificate(directory, chain, key):
+    """Makes a certificate for a server that doesn't start without one."""
+    os.makedirs(directory)
+    done = subprocess.run(
+        [program("openssl", "openssl"), "req", "-x509", "-newkey", "ec",
+         "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=mx.example.test", "-out", f"{directory}/{chain}",
+         "-keyout", f"{directory}/{key}"],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"openssl: {done.stderr.decode()}")
+
+
+# ------------------------------------------------- aiosmtpd, npm's smtp-server
+
+class Programmed(Other):
+    """A server that is a library: a program of ours makes servers of it, with
+    Maildirs, from the description that it gets as its argument."""
+    PORTS = ("smtp", "legacy", "small", "lmtp")
+    SOCKETS = ("smtp_path", "lmtp_path")
+    LINE_END = b"\r\n"
+    MODES = PLAIN
+
+    def configure(self):
+        self.take_ports()
+        self.path = {name: os.path.join(self.dir, f"{name}.sock")
+                     for name in self.SOCKETS}
+        os.mkdir(f"{self.dir}/mail")
+        self.description = {
+            "mail": f"{self.dir}/mail", "ports": self.port,
+            "paths": self.path, "size": SIZE_MIB << 20, "small": SMALL,
+            "rcpts": {w: [r.code, f"{r.enhanced} {r.text}"]
+                      for w, r in self.WORDS.items() if not r.final},
+            "ends": {w: [r.code, f"{r.enhanced} {r.text}"]
+                     for w, r in self.WORDS.items() if r.final},
+            "senders": {w: [r.code, f"{r.enhanced} {r.text}"]
+                        for w, r in self.SENDERS.items()},
+        }
+
+    def ready(self):
+        return (super().ready() and
+                all(os.path.exists(path) for path in self.path.values()))
+
+    def ways(self):
+        return {
+            "SMTP": Way(self.url(), self.MODES),
+            "SMTP, Unix": Way(f"smtp:{self.path['smtp_path']}", PLAIN),
+            "LMTP": Way(self.url("lmtp"), self.MODES, lmtp=True),
+            "LMTP, Unix": Way(self.path["lmtp_path"], PLAIN, lmtp=True),
+        }
+
+
+class Aiosmtpd(Programmed):
+    """aiosmtpd. legacy refuses EHLO; small takes SMALL octets. It takes lines
+    of a thousand octets only."""
+    REFUSED = {"a very long line": (500, None)}
+
+    def configure(self):
+        super().configure()
+        # The package belongs to the system's Python, which may not be ours.
+        for python in (sys.executable, "/usr/bin/python3"):
+            self.argv = [python, os.path.join(HERE, "aiosmtpd_server.py"),
+                         json.dumps(self.description)]
+            if subprocess.run([python, "-c", "import aiosmtpd"], check=False,
+                              capture_output=True).returncode == 0:
+                return
+        raise unittest.SkipTest(
+            "aiosmtpd is missing (package python3-aiosmtpd)")
+
+    def command(self):
+        return self.argv
+
+
+class NpmSmtpServer(Programmed):
+    """npm's smtp-server. legacy refuses EHLO, bare offers nothing by it; small
+    takes SMALL octets."""
+    PORTS = ("smtp", "legacy", "small", "lmtp", "bare")
+    MODES = PIPELINED
+
+    def configure(self):
+        super().configure()
+        self.modules = fetched("npm", "node_modules")
+        self.node = program("node", "nodejs")
+
+    def command(self):
+        return [self.node, os.path.join(HERE, "npm_server.js"), self.modules,
+                json.dumps(self.description)]
