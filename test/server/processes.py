@@ -158,21 +158,30 @@ _PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 # Ends a server once the other end of its standard input is closed, as it is
-# when we are gone.
-GUARD = 'read -r _; kill "$1"'
+# when we are gone, and removes what it leaves.
+GUARD = """\
+read -r _
+kill "$1"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  kill -0 "$1" 2>/dev/null || break
+  sleep 0.3
+done
+[ -z "$2" ] || rm -rf "$2"
+"""
 
 
 class Daemon:
-    """A child process that runs in the foreground, in a session of its own."""
+    """A child process that runs in the foreground, in a session of its own. If
+    this process is killed, the child is too, and its directory is removed."""
 
-    def __init__(self, argv, log, stdout=None):
+    def __init__(self, argv, log, stdout=None, directory=""):
         self.log = log
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=stdout or out,
                 stderr=out, start_new_session=True)
         self.guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "guard", str(self.process.pid)],
+            ["/bin/sh", "-c", GUARD, "guard", str(self.process.pid), directory],
             stdin=subprocess.PIPE, start_new_session=True)
         at_end(self.stop)
 

@@ -51,7 +51,7 @@ class Server:
             self.dir = scratch()
             log = os.path.join(self.dir, self.LOG)
             self.configure()
-            self.daemon = Daemon(self.command(), log)
+            self.daemon = Daemon(self.command(), log, directory=self.dir)
             try:
                 if self.daemon.ready(self.ready):
                     return self
@@ -357,7 +357,7 @@ class Sink:
             write(script, "".join(line + "\n" for line in self.script))
             argv += ["--script", script]
         self.daemon = Daemon(argv, os.path.join(self.dir, "log"),
-                             stdout=subprocess.PIPE)
+                             stdout=subprocess.PIPE, directory=self.dir)
         line = self.daemon.process.stdout.readline().decode()
         if not line.startswith("READY "):
             self.__exit__()
