@@ -18,6 +18,11 @@ import processes
 RUN_TIMEOUT = 60
 SENDER = "sender@example.org"
 
+# Set where builds are slow, or look for other things than servers do.
+SHORT = "UVSMTP_TEST_SHORT" in os.environ
+# The size of the largest message.
+HUGE = (1 if SHORT else 30) << 20
+
 # How a message can be sent to a server that offers everything.
 MODES = {
     "BDAT": (),

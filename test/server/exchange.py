@@ -2,18 +2,12 @@
 """What is tried with each server of others.py: stored is what was sent, and who
 was refused is told so. The modules of the servers make test cases of these."""
 import functools
-import os
 import re
 import smtplib
 
 import client
 import others
-from client import send
-
-# With sanitizers: less, since what is slow is the servers.
-SHORT = "UVSMTP_TEST_SHORT" in os.environ
-# How large a large message is, in MiB.
-LARGE = 1 if SHORT else 30
+from client import SHORT, send
 
 MESSAGES = {
     **client.MESSAGES,
@@ -130,9 +124,9 @@ class Delivery(Tests):
         self.assertIsNone(re.match(self.server.NULL_SENDER, raw))
 
     def test_large(self):
-        """A message of LARGE."""
+        """A message of client.HUGE."""
         way = next(iter(self.server.ways().values()))
-        self.deliver(way.url, client.large(LARGE << 20, seed=6))
+        self.deliver(way.url, client.large(client.HUGE, seed=6))
 
     @each
     def test_standard_input(self, way, options):

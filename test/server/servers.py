@@ -111,7 +111,7 @@ virtual_minimum_uid = 1
 virtual_mailbox_limit = 0
 default_transport = discard:
 relay_transport = discard:
-message_size_limit = 16777216
+message_size_limit = 41943040
 # No header is to be rewritten or added to mail of this machine.
 local_header_rewrite_clients =
 # A refusal comes when its command does, not with the first recipient.

@@ -58,6 +58,10 @@ class Delivery(Case):
             with self.subTest(name):
                 self.check_two(message, url, options)
 
+    def test_huge(self):
+        """A message of client.HUGE for two recipients."""
+        self.check_two(client.large(client.HUGE, seed=6), dovecot.path, ())
+
     def test_standard_input(self):
         """A file with LF only, through a pipe."""
         for name, url in places().items():

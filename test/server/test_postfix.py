@@ -63,6 +63,10 @@ class Delivery(Case):
             with self.subTest(name):
                 self.deliver(message, *options)
 
+    def test_huge(self):
+        """A message of client.HUGE."""
+        self.deliver(client.large(client.HUGE, seed=6))
+
     def test_one_very_long_line(self):
         """A line of 40,000 octets stays one line: we don't fold."""
         message = client.HEAD + b"." * 40000 + b"\r\n"
