@@ -19,7 +19,8 @@ fetch_servers() {
   attempt dovecot installed dovecot dovecot-core dovecot-lmtpd
   attempt aiosmtpd installed aiosmtpd python3-aiosmtpd
   fetch exim unpack exim4-daemon-light usr/sbin/exim4 Debian-exim
-  fetch opensmtpd unpack opensmtpd usr/sbin/smtpd opensmtpd opensmtpq
+  fetch opensmtpd in_namespace unpack opensmtpd usr/sbin/smtpd opensmtpd \
+    opensmtpq
   fetch chasquid unpack chasquid usr/bin/chasquid
   fetch npm install_npm smtp-server@3.21.6
 }
@@ -48,20 +49,18 @@ attempt() {
   printf 'dev: no %s: %s\n' "$name" "$(cat "$servers/$name.missing")" >&2
 }
 
-# fetch NAME COMMAND...: an attempt whose command fills the directory $into,
-# unless the same command did so before.
+# fetch NAME COMMAND...: an attempt whose command fills the directory $into, and
+# finds there what it fetched before.
 fetch() {
   local into=$servers/$1
-  [ "$(cat "$into/fetched" 2>/dev/null)" != "${*:2}" ] || return 0
-  say "fetching $1"
-  rm -rf "$into"
-  mkdir -p "$into"
-  attempt "$@"
-  if [ -e "$into.missing" ]; then
+  if [ "$(cat "$into/command" 2>/dev/null)" != "${*:2}" ]; then
+    say "fetching $1"
     rm -rf "$into"
-  else
-    printf '%s\n' "${*:2}" >"$into/fetched"
+    mkdir -p "$into"
+    printf '%s\n' "${*:2}" >"$into/command"
   fi
+  attempt "$@"
+  [ ! -e "$into.missing" ] || rm -rf "$into"
 }
 
 # installed PROGRAM PACKAGES...: a server that is not in the way of others.
@@ -76,12 +75,15 @@ unpack() {
   local package=$1 program=$2 user libraries
   shift 2
   command -v apt-get >/dev/null || die 'there is no apt-get'
-  download "$package" || {
-    as_root apt-get update
-    download "$package"
-  }
-  dpkg-deb -x "$into/$package"_*.deb "$into"
-  [ -x "$into/$program" ] || die "no $program in $package"
+  if [ ! -e "$into/unpacked" ]; then
+    download "$package" || {
+      as_root apt-get update
+      download "$package"
+    }
+    dpkg-deb -x "$into/$package"_*.deb "$into"
+    [ -x "$into/$program" ] || die "no $program in $package"
+    touch "$into/unpacked"
+  fi
   # What else it asks for is for a service of the machine.
   libraries=$(dpkg-deb -f "$into/$package"_*.deb Depends | tr ',' '\n' |
     sed -n 's/^ *\(lib[^ :(|]*\).*/\1/p')
@@ -94,6 +96,12 @@ unpack() {
   done
 }
 
+# in_namespace COMMAND...: unpacks what needs a mount namespace to run.
+in_namespace() {
+  as_root unshare --mount true || die 'there are no mount namespaces here'
+  "$@"
+}
+
 download() {
   (cd "$into" && apt-get download "$1")
 }
@@ -103,8 +111,9 @@ download() {
 install_npm() {
   command -v node >/dev/null || packages nodejs
   command -v npm >/dev/null || packages npm
-  npm install --prefix "$into" --no-audit --no-fund --ignore-scripts \
-    --fetch-retries=1 "$1"
+  [ -d "$into/node_modules" ] ||
+    npm install --prefix "$into" --no-audit --no-fund --ignore-scripts \
+      --fetch-retries=1 "$1"
   # It may ask for a newer Node.js than the one that is here.
   node -e 'require(process.argv[1])' \
     "$PWD/$into/node_modules/${1%@*}"
