@@ -44,8 +44,12 @@ attempt() {
   status=$?
   set -e
   [ "$status" -ne 0 ] || return 0
-  grep -m 1 -E '^(E:|dev:|npm err)' "$log" >"$servers/$name.missing" ||
-    printf '%s ended with %d\n' "$*" "$status" >"$servers/$name.missing"
+  # The first word of npm, the last of others.
+  {
+    grep -m 1 -E '^npm (error|ERR!)' "$log" ||
+      grep -E '^(E|dev): ' "$log" | tail -n 1 | grep . ||
+      printf '%s ended with %d\n' "$*" "$status"
+  } >"$servers/$name.missing"
   printf 'dev: no %s: %s\n' "$name" "$(cat "$servers/$name.missing")" >&2
 }
 
