@@ -4,7 +4,7 @@ OpenSMTPD, chasquid, aiosmtpd and npm's smtp-server. See fetch.sh.
 
 Each has the ports named in PORTS, all on 127.0.0.1, a Maildir for each of USERS
 and recipients who are refused; what they are called is in WORDS. What a server
-offers and alters is said by its class, for the tests in exchange.py.
+offers and alters is said by its class, for the tests in test_others.py.
 """
 import dataclasses
 import json
@@ -92,7 +92,7 @@ class Other(Server):
     ADDED = (b"return-path:", b"delivered-to:", b"received:", b"received-spf:")
     # What begins a stored message that has the null sender.
     NULL_SENDER = rb"Return-Path: <>\r?\n"
-    # Messages that are refused at the end, by their names in exchange.MESSAGES,
+    # Messages that are refused at the end, by their names in test_others.py,
     # with the code and the enhanced code.
     REFUSED = {}
     # Whom mail to this server is from.
@@ -506,3 +506,8 @@ class NpmSmtpServer(Programmed):
     def command(self):
         return [self.node, os.path.join(HERE, "npm_server.js"), self.modules,
                 json.dumps(self.description)]
+
+
+# By the names that fetch.sh knows them by.
+SERVERS = {"aiosmtpd": Aiosmtpd, "chasquid": Chasquid, "exim": Exim,
+           "npm": NpmSmtpServer, "opensmtpd": OpenSmtpd}

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What is tried with each server of others.py: stored is what was sent, and who
-was refused is told so. The modules of the servers make test cases of these."""
+"""The command line against a server of others.py: stored is what was sent, and
+who was refused is told so. Arguments: NAME TOOL SINK, the name in SERVERS."""
 import functools
 import re
 import smtplib
+import sys
 
 import client
 import others
-from client import SHORT, send
+from client import SHORT, Case, send
 
 MESSAGES = {
     **client.MESSAGES,
@@ -15,22 +16,20 @@ MESSAGES = {
     "a very long line": client.HEAD + b"." + b"x" * 40000 + b"\r\n",
 }
 
+# A class of others.py, and an instance while the tests run.
+kind = None
+server = None
 
-class Held:
-    """The server of a module, while its tests run."""
 
-    def __init__(self, kind):
-        self.kind = kind
-        self.server = None
+def setUpModule():
+    global server
+    starting = kind()
+    server = starting.__enter__()
 
-    def start(self):
-        server = self.kind()
-        self.server = server.__enter__()
 
-    def stop(self):
-        if self.server is not None:
-            self.server.__exit__()
-            self.server = None
+def tearDownModule():
+    if server is not None:
+        server.__exit__()
 
 
 def each(function):
@@ -39,7 +38,7 @@ def each(function):
 
     @functools.wraps(function)
     def test(self, *arguments):
-        for name, way in self.server.ways().items():
+        for name, way in server.ways().items():
             modes = list(way.modes.items())
             for mode, options in modes[:1] if SHORT else modes:
                 with self.subTest(f"{name}, {mode}"):
@@ -48,20 +47,21 @@ def each(function):
     return test
 
 
+def by_smtplib(protocol, port):
+    """A session that needs no DNS for its name."""
+    return protocol("127.0.0.1", port, "[127.0.0.1]",
+                    timeout=client.RUN_TIMEOUT)
+
+
 def address(user):
     return f"{user}@example.test"
 
 
-class Tests:
-    """What the tests have in common. held is the Held of the module."""
-    held = None
-
-    @property
-    def server(self):
-        return self.held.server
+class Tests(Case):
+    """What the tests have in common."""
 
     def send(self, url, users, options=(), **how):
-        how.setdefault("sender", self.server.SENDER)
+        how.setdefault("sender", server.SENDER)
         return send(url, [address(user) for user in users], *options, **how)
 
     def check_accepted(self, got, users):
@@ -73,13 +73,13 @@ class Tests:
             [(address(user), "accepted", 250) for user in users])
 
     def check_stored(self, user, message):
-        raw, = self.server.stored(user)
-        self.check_same(self.server.text_of(raw), self.server.wanted(message))
+        raw, = server.stored(user)
+        self.check_same(server.text_of(raw), server.wanted(message))
         return raw
 
     def deliver(self, url, message, options=(), count=1, **how):
         """Sends a message that is to arrive, and returns what was stored."""
-        users = [self.server.user() for _ in range(count)]
+        users = [server.user() for _ in range(count)]
         got = self.send(url, users, options, message=message, **how)
         self.check_accepted(got, users)
         return [self.check_stored(user, message) for user in users]
@@ -108,24 +108,24 @@ class Delivery(Tests):
 
     def test_hundred(self):
         """More recipients than go into a segment."""
-        way = next(iter(self.server.ways().values()))
+        way = next(iter(server.ways().values()))
         self.deliver(way.url, MESSAGES["plain"], count=100)
 
     @each
     def test_null_sender(self, way, options):
         """The sender of a bounce."""
         raw, = self.deliver(way.url, MESSAGES["plain"], options, sender="")
-        self.assertRegex(raw, self.server.NULL_SENDER)
+        self.assertRegex(raw, server.NULL_SENDER)
 
     def test_other_sender(self):
         """No message but one with the null sender looks like that."""
-        way = next(iter(self.server.ways().values()))
+        way = next(iter(server.ways().values()))
         raw, = self.deliver(way.url, MESSAGES["plain"])
-        self.assertIsNone(re.match(self.server.NULL_SENDER, raw))
+        self.assertIsNone(re.match(server.NULL_SENDER, raw))
 
     def test_large(self):
         """A message of client.HUGE."""
-        way = next(iter(self.server.ways().values()))
+        way = next(iter(server.ways().values()))
         self.deliver(way.url, client.large(client.HUGE, seed=6))
 
     @each
@@ -136,49 +136,49 @@ class Delivery(Tests):
     def test_old(self):
         """A server that knows HELO only, and one whose EHLO offers nothing."""
         for name in ("legacy", "bare"):
-            if name not in self.server.PORTS:
+            if name not in server.PORTS:
                 continue
-            with smtplib.SMTP("127.0.0.1", self.server.port[name]) as session:
+            with by_smtplib(smtplib.SMTP, server.port[name]) as session:
                 code, _ = session.ehlo()
                 self.assertEqual(code == 250, name == "bare")
                 self.assertLessEqual(set(session.esmtp_features), {"size"})
             for message in ("dots", "bare LF", "8-bit octets", "no body"):
                 with self.subTest(f"{name}, {message}"):
-                    self.deliver(self.server.url(name), MESSAGES[message])
+                    self.deliver(server.url(name), MESSAGES[message])
 
-    def by_smtplib(self, kind, port, message):
+    def text_by_smtplib(self, protocol, port, message):
         """Sends by smtplib; what was stored, or the code of the refusal."""
-        user = self.server.user()
-        with kind("127.0.0.1", port) as session:
+        user = server.user()
+        with by_smtplib(protocol, port) as session:
             try:
-                session.sendmail(self.server.SENDER, [address(user)],
+                session.sendmail(server.SENDER, [address(user)],
                                  client.on_the_wire(message))
             except smtplib.SMTPDataError as error:
                 return error.smtp_code
-        return self.server.text_of(self.server.stored(user)[0])
+        return server.text_of(server.stored(user)[0])
 
-    def by_us(self, url, message):
-        user = self.server.user()
+    def text_by_us(self, url, message):
+        user = server.user()
         got = self.send(url, [user], message=message)
         if got.status == "data-error":
             return got.report["reply"]["code"]
-        return self.server.text_of(self.server.stored(user)[0])
+        return server.text_of(server.stored(user)[0])
 
     def test_smtplib(self):
         """What smtplib sends comes to the same."""
         if SHORT:
             self.skipTest("once is enough")
-        kinds = [("smtp", smtplib.SMTP)]
-        if "lmtp" in self.server.PORTS:
-            kinds.append(("lmtp", smtplib.LMTP))
-        for name, kind in kinds:
+        protocols = [("smtp", smtplib.SMTP)]
+        if "lmtp" in server.PORTS:
+            protocols.append(("lmtp", smtplib.LMTP))
+        for name, protocol in protocols:
             for title, message in MESSAGES.items():
                 if title == "empty":
                     continue  # smtplib makes a blank line of that
                 with self.subTest(f"{name}, {title}"):
-                    theirs = self.by_smtplib(
-                        kind, self.server.port[name], message)
-                    ours = self.by_us(self.server.url(name), message)
+                    theirs = self.text_by_smtplib(
+                        protocol, server.port[name], message)
+                    ours = self.text_by_us(server.url(name), message)
                     if isinstance(theirs, int):
                         self.assertEqual(ours, theirs)
                     else:
@@ -189,11 +189,11 @@ class Delivery(Tests):
     name: (name, message) for name, message in MESSAGES.items()})
 @each
 def stored(case, name, message, way, options):
-    refused = case.server.REFUSED.get(name)
+    refused = server.REFUSED.get(name)
     if refused is None:
         case.deliver(way.url, message, options)
         return
-    got = case.send(way.url, [case.server.user()], options, message=message)
+    got = case.send(way.url, [server.user()], options, message=message)
     case.check_sent(got, "data-error", 69)
     row, = got.report["recipients"]
     case.assertEqual((row["outcome"], row["code"], row["enhanced"]),
@@ -206,14 +206,14 @@ class Refusal(Tests):
     def words(self, final):
         """Those who are refused at the end of the text, or before; but for the
         one who ends the session."""
-        return {word: r for word, r in self.server.WORDS.items()
+        return {word: r for word, r in server.WORDS.items()
                 if r.final == final and word != "closing"}
 
     @each
     def test_beside(self, way, options):
         """One refused between two who are not."""
         for word, refusal in self.words(final=False).items():
-            users = [self.server.user(), word, self.server.user()]
+            users = [server.user(), word, server.user()]
             got = self.send(way.url, users, options,
                             message=MESSAGES["dots"])
             self.check_sent(got, "partial", 67)
@@ -248,10 +248,10 @@ class Refusal(Tests):
     @each
     def test_closing(self, way, options):
         """421 in the middle: nothing was delivered, so nobody was accepted."""
-        refusal = self.server.WORDS.get("closing")
+        refusal = server.WORDS.get("closing")
         if refusal is None:
             self.skipTest("no such recipient")
-        user = self.server.user()
+        user = server.user()
         got = self.send(way.url, [user, "closing", "nouser"], options)
         self.assertEqual(got.exit, 75, got.report)
         first, second, third = got.report["recipients"]
@@ -262,10 +262,10 @@ class Refusal(Tests):
     @each
     def test_sender(self, way, options):
         """The sender refused, for good and for now."""
-        if not self.server.SENDERS:
+        if not server.SENDERS:
             self.skipTest("no such senders")
-        for sender, refusal in self.server.SENDERS.items():
-            got = self.send(way.url, [self.server.user()] * 2, options,
+        for sender, refusal in server.SENDERS.items():
+            got = self.send(way.url, [server.user()] * 2, options,
                             sender=f"{sender}@example.org")
             self.check_sent(got, "sender-refused",
                             75 if refusal.code < 500 else 69)
@@ -279,7 +279,7 @@ class Refusal(Tests):
         words = self.words(final=True)
         if not words:
             self.skipTest("no such recipients")
-        user = self.server.user()
+        user = server.user()
         got = self.send(way.url, [user, *words], options)
         rows = got.report["recipients"]
         stage = self.last_stage(way, options)
@@ -290,7 +290,7 @@ class Refusal(Tests):
             self.assertEqual((rows[0]["outcome"], rows[0]["stage"]),
                              ("accepted", stage))
             self.assertIn(f"<{address(user)}>", rows[0]["text"])
-            self.assertEqual(len(self.server.stored(user)), 1)
+            self.assertEqual(len(server.stored(user)), 1)
         else:
             refusal, = [r for r in words.values()
                         if r.code == got.report["reply"]["code"]]
@@ -301,13 +301,13 @@ class Refusal(Tests):
 
     def test_too_large(self):
         """A text that is larger than the SIZE that the server offers."""
-        small = "small" in self.server.PORTS
+        small = "small" in server.PORTS
         limit = others.SMALL if small else others.SIZE_MIB << 20
         message = client.HEAD + (b"x" * 70 + b"\r\n") * (limit // 72)
         self.assertGreater(len(message), limit)
         self.assertLess(len(message), limit + 100)
-        url = self.server.url("small" if small else "smtp")
-        got = self.send(url, [self.server.user()], message=message)
+        url = server.url("small" if small else "smtp")
+        got = self.send(url, [server.user()], message=message)
         self.assertEqual((got.exit, got.report["outcome"]), (69, "rejected"),
                          got.report)
         self.assertIn(got.status, ("sender-refused", "not-supported"))
@@ -319,7 +319,7 @@ class Refusal(Tests):
 @each
 def word_alone(case, word, way, options):
     """A recipient who is refused, alone."""
-    refusal = case.server.WORDS.get(word)
+    refusal = server.WORDS.get(word)
     if refusal is None:
         case.skipTest("no such recipient")
     status = "data-error" if refusal.final else "recipients-refused"
@@ -331,3 +331,10 @@ def word_alone(case, word, way, options):
     row, = got.report["recipients"]
     case.check_row(row, refusal, case.last_stage(way, options)
                    if refusal.final else "RCPT")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in others.SERVERS:
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(others.SERVERS)} TOOL SINK")
+    kind = others.SERVERS[sys.argv.pop(1)]
+    client.main()
