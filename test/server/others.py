@@ -148,6 +148,7 @@ chunking_advertise_hosts = *
 dsn_advertise_hosts = *
 smtp_enforce_sync = true
 host_lookup =
+helo_lookup_domains =
 rfc1413_hosts =
 smtp_accept_max = 0
 smtp_accept_max_per_connection = 0
