@@ -49,7 +49,9 @@ json_t* text_json(const char* text, size_t len) {
 }
 
 void json_print(const json_t* json) {
-  if (json != NULL) json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+  if (json != NULL)
+    json_dumpf(json, stdout,
+               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
   fputc('\n', stdout);
 }
 

@@ -11,7 +11,8 @@
 static void usage(FILE* to) {
   fputs(
       "usage: uvsmtp send [options] [FILE]   send a message by SMTP or LMTP\n"
-      "       uvsmtp send --help\n"
+      "       uvsmtp probe [options] URL     show what a server offers\n"
+      "       uvsmtp send --help, uvsmtp probe --help\n"
       "       uvsmtp --version\n",
       to);
 }
@@ -48,11 +49,13 @@ int main(int argc, char** argv) {
     return EXIT_BAD_USAGE;
   }
   if (strcmp(argv[1], "send") == 0) return send_main(argc - 1, argv + 1);
+  if (strcmp(argv[1], "probe") == 0) return probe_main(argc - 1, argv + 1);
   if (strcmp(argv[1], "--version") == 0) {
     printf("uvsmtp %s\n", uvsmtp_version_string());
     return finish(0, 0);
   }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+      strcmp(argv[1], "help") == 0) {
     usage(stdout);
     return finish(0, 0);
   }

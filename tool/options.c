@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c: the arguments of uvsmtp send. */
+/* options.c: the arguments of the commands. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "tool.h"
 
@@ -19,166 +18,125 @@ enum {
   OPT_BIND,
   OPT_TIMEOUT,
   OPT_CONNECT_TIMEOUT,
+  OPT_MESSAGE_TIMEOUT,
+  OPT_KEEPALIVE,
+  OPT_IN_TURN,
   OPT_NO_PIPELINING,
   OPT_NO_CHUNKING,
+  OPT_PROGRESS,
+  OPT_NO_PROGRESS,
   OPT_TRACE,
   OPT_JSON,
   OPT_HELP
 };
 
-static const struct option long_options[] = {
-    {"server", required_argument, NULL, OPT_SERVER},
-    {"tls", required_argument, NULL, OPT_TLS},
-    {"from", required_argument, NULL, OPT_FROM},
-    {"to", required_argument, NULL, OPT_TO},
-    {"mail-option", required_argument, NULL, OPT_MAIL_OPTION},
-    {"rcpt-option", required_argument, NULL, OPT_RCPT_OPTION},
-    {"helo", required_argument, NULL, OPT_HELO},
-    {"bind", required_argument, NULL, OPT_BIND},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
-    {"no-pipelining", no_argument, NULL, OPT_NO_PIPELINING},
-    {"no-chunking", no_argument, NULL, OPT_NO_CHUNKING},
-    {"trace", no_argument, NULL, OPT_TRACE},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0}};
+enum { BOTH = SEND | PROBE };
 
-void options_usage(FILE* to) {
-  fputs(
-      "usage: uvsmtp send [options] [FILE]\n"
-      "Sends one message, from FILE or standard input.\n"
-      "\n"
-      "  --server URL           smtp://HOST[:PORT], lmtp://HOST[:PORT], /PATH\n"
-      "                         (LMTP over that Unix socket) or smtp:/PATH;\n"
-      "                         default smtp://localhost\n"
-      "  --tls none             the only policy of this version\n"
-      "  --from ADDR            sender; '' is the null sender of a bounce\n"
-      "  --to ADDR              recipient; may be repeated\n"
-      "  --mail-option OPT      a parameter of MAIL, as it is; repeatable\n"
-      "  --rcpt-option OPT      a parameter of every RCPT; repeatable\n"
-      "  --helo NAME            how to introduce ourselves\n"
-      "  --bind ADDR[:PORT]     the local address to connect from\n"
-      "  --timeout SECONDS      deadline of each wait as a whole\n"
-      "  --connect-timeout SECONDS\n"
-      "                         that of name lookup and connecting together\n"
-      "  --no-pipelining        one command at a time\n"
-      "  --no-chunking          DATA even where BDAT is offered\n"
-      "  --trace                the dialogue on standard error\n"
-      "  --json                 the result as one JSON object\n",
-      to);
+/* Every option: what getopt_long has to know of it, and what --help says. */
+typedef struct row_s {
+  const char* name;
+  int has_arg;
+  int id;
+  unsigned int commands;
+  const char* value; /* as --help calls it */
+  const char* help;  /* lines */
+} row_t;
+
+static const row_t rows[] = {
+    {"server", required_argument, OPT_SERVER, BOTH, " URL",
+     "smtp://HOST[:PORT], lmtp://HOST[:PORT], /PATH\n"
+     "(LMTP over that Unix socket) or smtp:/PATH"},
+    {"tls", required_argument, OPT_TLS, BOTH, " none",
+     "the only policy of this version"},
+    {"from", required_argument, OPT_FROM, SEND, " ADDR",
+     "sender; '' is the null sender of a bounce"},
+    {"to", required_argument, OPT_TO, SEND, " ADDR",
+     "recipient; may be repeated"},
+    {"mail-option", required_argument, OPT_MAIL_OPTION, SEND, " OPT",
+     "a parameter of MAIL, as it is; repeatable"},
+    {"rcpt-option", required_argument, OPT_RCPT_OPTION, SEND, " OPT",
+     "a parameter of every RCPT; repeatable"},
+    {"helo", required_argument, OPT_HELO, BOTH, " NAME",
+     "how to introduce ourselves"},
+    {"bind", required_argument, OPT_BIND, BOTH, " ADDR[:PORT]",
+     "the local address to connect from"},
+    {"timeout", required_argument, OPT_TIMEOUT, BOTH, " SECONDS",
+     "deadline of each wait as a whole"},
+    {"connect-timeout", required_argument, OPT_CONNECT_TIMEOUT, BOTH,
+     " SECONDS", "that of name lookup and connecting together"},
+    {"message-timeout", required_argument, OPT_MESSAGE_TIMEOUT, SEND,
+     " SECONDS", "that of everything, up to the verdict"},
+    {"keepalive", required_argument, OPT_KEEPALIVE, SEND, " SECONDS",
+     "idle time after which TCP asks for the peer"},
+    {"in-turn", no_argument, OPT_IN_TURN, BOTH, "",
+     "one address of a name after the other, no race"},
+    {"no-pipelining", no_argument, OPT_NO_PIPELINING, SEND, "",
+     "one command at a time"},
+    {"no-chunking", no_argument, OPT_NO_CHUNKING, SEND, "",
+     "DATA even where BDAT is offered"},
+    {"progress", no_argument, OPT_PROGRESS, SEND, "",
+     "how far it is, also with --json and where\n"
+     "standard error is no terminal"},
+    {"no-progress", no_argument, OPT_NO_PROGRESS, SEND, "",
+     "don't show how far it is"},
+    {"trace", optional_argument, OPT_TRACE, BOTH, "[=times,text]",
+     "the dialogue on standard error; with the time\n"
+     "of each line, with the message text"},
+    {"json", no_argument, OPT_JSON, BOTH, "", "the result as one JSON object"},
+    {"help", no_argument, OPT_HELP, BOTH, "", "this"},
+};
+
+enum { NROWS = sizeof(rows) / sizeof(rows[0]), COLUMN = 25 };
+
+static void print_row(FILE* to, const row_t* row) {
+  int column = fprintf(to, "  --%s%s", row->name, row->value);
+  const char* line = row->help;
+  /* Two spaces at least, or the text begins on a line of its own. */
+  if (column > COLUMN - 2) {
+    fputc('\n', to);
+    column = 0;
+  }
+  while (line != NULL) {
+    const char* end = strchr(line, '\n');
+    int n = end == NULL ? (int)strlen(line) : (int)(end - line);
+    fprintf(to, "%*s%.*s\n", COLUMN - column, "", n, line);
+    line = end == NULL ? NULL : end + 1;
+    column = 0;
+  }
+}
+
+void options_usage(FILE* to, unsigned int command) {
+  size_t i;
+  if (command == SEND)
+    fputs(
+        "usage: uvsmtp send [options] [FILE]\n"
+        "Sends one message, from FILE or standard input, by default to\n"
+        "smtp://localhost.\n\n",
+        to);
+  else
+    fputs(
+        "usage: uvsmtp probe [options] URL\n"
+        "Connects to a server, shows what it says of itself and what it\n"
+        "offers, and leaves. Sends nothing.\n\n",
+        to);
+  for (i = 0; i < NROWS; i++)
+    if (rows[i].commands & command) print_row(to, &rows[i]);
 }
 
 /* Exits of this program free nothing that the system frees anyway, but a list
  * without memory is an error like any other. */
-static int add(strings_t* s, const char* text) {
+static const char* add(strings_t* s, const char* text) {
   const char** list = realloc(s->list, (s->n + 1) * sizeof(*list));
-  if (list == NULL) return -1;
+  if (list == NULL) return "no memory";
   s->list = list;
   s->list[s->n++] = text;
-  return 0;
+  return NULL;
 }
 
 void options_free(options_t* o) {
   free(o->to.list);
   free(o->mail_options.list);
   free(o->rcpt_options.list);
-}
-
-static const char* parse_port(const char* text, int* port) {
-  char* end;
-  long n;
-  if (*text < '0' || *text > '9') return "the port is not a number";
-  errno = 0;
-  n = strtol(text, &end, 10);
-  if (*end != '\0') return "the port is not a number";
-  if (errno != 0 || n < 1 || n > 65535) return "the port is not in 1..65535";
-  *port = (int)n;
-  return NULL;
-}
-
-static int is_ipv6(const char* text) {
-  unsigned char address[16];
-  char bare[64];
-  size_t n = strcspn(text, "%"); /* the scope is for the library to know */
-  if (n >= sizeof(bare)) return 0;
-  memcpy(bare, text, n);
-  bare[n] = '\0';
-  return uv_inet_pton(AF_INET6, bare, address) == 0;
-}
-
-static int is_name(const char* host) {
-  unsigned char address[4];
-  return host[0] != '[' && !is_ipv6(host) &&
-         uv_inet_pton(AF_INET, host, address) != 0;
-}
-
-/* HOST, HOST:PORT, [V6], [V6]:PORT, or an IPv6 literal without brackets. */
-static const char* parse_host_port(const char* text, char* host, size_t cap,
-                                   int* port) {
-  const char* colon = strchr(text, ':');
-  size_t n = strlen(text);
-  if (text[0] == '[') {
-    const char* close = strchr(text, ']');
-    if (close == NULL) return "the bracket is not closed";
-    n = (size_t)(close - text) + 1;
-    colon = close[1] == '\0' ? NULL : close + 1;
-    if (colon != NULL && *colon != ':') return "text follows the bracket";
-  } else if (colon != NULL && strchr(colon + 1, ':') == NULL) {
-    n = (size_t)(colon - text);
-  } else if (colon != NULL) {
-    if (!is_ipv6(text)) return "the colons make no IPv6 address";
-    colon = NULL;
-  }
-  if (n == 0) return "there is no host";
-  if (n >= cap) return "the host is too long";
-  memcpy(host, text, n);
-  host[n] = '\0';
-  return colon == NULL ? NULL : parse_port(colon + 1, port);
-}
-
-static const char* parse_path(options_t* o, const char* path, int lmtp) {
-  o->lmtp = lmtp;
-  o->named = 0;
-  o->port = 0;
-  if (strlen(path) >= sizeof(o->host)) return "the path is too long";
-  memcpy(o->host, path, strlen(path) + 1);
-  return NULL;
-}
-
-/* Schemes are compared without regard to case (RFC 3986 3.1). */
-static int begins(const char* url, const char* scheme) {
-  return strncasecmp(url, scheme, strlen(scheme)) == 0;
-}
-
-static const char* parse_server(options_t* o, const char* url) {
-  const char* rest = strstr(url, "://");
-  const char* wrong;
-  char authority[300];
-  size_t n;
-  if (url[0] == '/') return parse_path(o, url, 1);
-  if (begins(url, "smtp:/") && url[6] != '/') return parse_path(o, url + 5, 0);
-  o->lmtp = 0;
-  o->port = 0;
-  if (rest != NULL) {
-    if (begins(url, "smtps://"))
-      return "smtps needs TLS, which this version does not have";
-    if (begins(url, "lmtp://"))
-      o->lmtp = 1;
-    else if (!begins(url, "smtp://"))
-      return "the scheme is not smtp or lmtp";
-    url = rest + 3;
-  }
-  n = strcspn(url, "/");
-  if (url[n] == '/' && url[n + 1] != '\0') return "a path follows the host";
-  if (n >= sizeof(authority)) return "the host is too long";
-  memcpy(authority, url, n);
-  authority[n] = '\0';
-  if (strchr(authority, '@') != NULL)
-    return "a user needs AUTH, which this version does not have";
-  wrong = parse_host_port(authority, o->host, sizeof(o->host), &o->port);
-  o->named = wrong == NULL && is_name(o->host);
-  return wrong;
 }
 
 /* Seconds with a fraction, as milliseconds; at least one. */
@@ -192,83 +150,196 @@ static const char* parse_seconds(const char* text, int64_t* ms) {
   return NULL;
 }
 
+static const char* parse_keepalive(const char* text, unsigned int* seconds) {
+  char* end;
+  long n;
+  errno = 0;
+  n = strtol(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end != '\0')
+    return "not a whole number of seconds";
+  /* Linux takes no more. */
+  if (errno != 0 || n < 1 || n > 32767) return "not in 1..32767 seconds";
+  *seconds = (unsigned int)n;
+  return NULL;
+}
+
+static const char* parse_trace(const char* text, options_t* o) {
+  o->trace = 1;
+  while (text != NULL && *text != '\0') {
+    size_t n = strcspn(text, ",");
+    if (n == 5 && strncmp(text, "times", n) == 0)
+      o->trace_flags |= UVSMTP_PRINT_TIMES;
+    else if (n == 4 && strncmp(text, "text", n) == 0)
+      o->trace_flags |= UVSMTP_PRINT_TEXT;
+    else
+      return "it can be =times, =text or =times,text";
+    text += n + (text[n] == ',');
+  }
+  return NULL;
+}
+
+static const char* parse_url(options_t* o, const char* url) {
+  if (o->url != NULL && o->command == PROBE) return "the server is given twice";
+  o->url = url;
+  return parse_server(&o->server, url);
+}
+
+/* Options that only set something. */
+static void set_flag(options_t* o, int option) {
+  if (option == OPT_IN_TURN) o->in_turn = 1;
+  if (option == OPT_NO_PIPELINING) o->no_pipelining = 1;
+  if (option == OPT_NO_CHUNKING) o->no_chunking = 1;
+  if (option == OPT_PROGRESS) o->progress = 1;
+  if (option == OPT_NO_PROGRESS) o->progress = 0;
+  if (option == OPT_JSON) o->json = 1;
+}
+
 static const char* parse_one(options_t* o, int option, const char* arg) {
   switch (option) {
     case OPT_SERVER:
-      return parse_server(o, arg);
+      return parse_url(o, arg);
     case OPT_TLS:
-      if (strcmp(arg, "none") == 0) return NULL;
-      return "only --tls none: this version has no TLS";
+      return strcmp(arg, "none") == 0 ? NULL : "this version has no TLS";
     case OPT_FROM:
       o->from = arg;
       return NULL;
     case OPT_TO:
-      return add(&o->to, arg) == 0 ? NULL : "no memory";
+      return add(&o->to, arg);
     case OPT_MAIL_OPTION:
-      return add(&o->mail_options, arg) == 0 ? NULL : "no memory";
+      return add(&o->mail_options, arg);
     case OPT_RCPT_OPTION:
-      return add(&o->rcpt_options, arg) == 0 ? NULL : "no memory";
+      return add(&o->rcpt_options, arg);
     case OPT_HELO:
       o->helo = arg;
       return NULL;
     case OPT_BIND:
+      o->bind = arg;
       return parse_host_port(arg, o->bind_host, sizeof(o->bind_host),
                              &o->bind_port);
     case OPT_TIMEOUT:
       return parse_seconds(arg, &o->timeout);
     case OPT_CONNECT_TIMEOUT:
       return parse_seconds(arg, &o->connect_timeout);
-    case OPT_NO_PIPELINING:
-      o->no_pipelining = 1;
-      return NULL;
-    case OPT_NO_CHUNKING:
-      o->no_chunking = 1;
-      return NULL;
+    case OPT_MESSAGE_TIMEOUT:
+      return parse_seconds(arg, &o->message_timeout);
+    case OPT_KEEPALIVE:
+      return parse_keepalive(arg, &o->keepalive);
     case OPT_TRACE:
-      o->trace = 1;
-      return NULL;
-    case OPT_JSON:
-      o->json = 1;
-      return NULL;
+      return parse_trace(arg, o);
     default:
-      return "unknown option";
+      set_flag(o, option);
+      return NULL;
   }
 }
 
-int options_parse(options_t* o, int argc, char** argv, const char** error) {
-  static char text[160];
-  int index = 0;
+/* --------------------------------------------------------------- errors */
+
+/* The sentence that options_parse leaves behind. */
+static const char* complain(const char* option, const char* value,
+                            const char* wrong) {
+  enum { SHOWN = 100 };
+  static char text[256];
+  const char* quote = value == NULL || *value != '\0' ? "" : "''";
+  if (value == NULL) value = "";
+  snprintf(text, sizeof(text), "%.60s%s%s%.*s%s: %s", option,
+           *value != '\0' || *quote != '\0' ? " " : "", quote, SHOWN, value,
+           strlen(value) > SHOWN ? "..." : "", wrong);
+  return text;
+}
+
+static const char* complain_of(int option, const char* value,
+                               const char* wrong) {
+  char name[40];
+  char masked[512];
+  size_t i;
+  for (i = 0; i < NROWS - 1 && rows[i].id != option; i++) continue;
+  snprintf(name, sizeof(name), "--%s", rows[i].name);
+  if (option != OPT_SERVER) return complain(name, value, wrong);
+  url_masked(value, masked, sizeof(masked));
+  return complain(name, masked, wrong);
+}
+
+/* Options may be cut short where that leaves no doubt. */
+static int is_beginning(const char* word) {
+  size_t n = strcspn(word, "=");
+  size_t i;
+  for (i = 0; i < NROWS && n > 2; i++)
+    if (strncmp(rows[i].name, word + 2, n - 2) == 0) return 1;
+  return 0;
+}
+
+/* getopt_long's '?' and ':' . word: the argument that it did not like. */
+static const char* complain_unknown(int option, const char* word) {
+  char name[64];
+  if (option == ':') return complain(word, NULL, "its argument is missing");
+  if (optopt >= OPT_SERVER) return complain(word, NULL, "it takes no argument");
+  if (optopt == 0)
+    return complain(word, NULL,
+                    is_beginning(word) ? "not an option of this command, or "
+                                         "the beginning of several"
+                                       : "there is no such option");
+  snprintf(name, sizeof(name), "-%c", optopt);
+  return complain(name, NULL, "there is no such option");
+}
+
+static const char* check_send(options_t* o, int argc, char** argv) {
+  if (o->to.n == 0) return "no recipient: give --to ADDR";
+  if (o->from == NULL)
+    return "no sender: give --from ADDR, or --from '' for the null sender";
+  if (argc - optind > 1)
+    return complain(argv[optind + 1], NULL, "there is more than one FILE");
+  if (optind < argc) o->file = argv[optind];
+  if (o->file != NULL && *o->file == '\0') return "FILE has an empty name";
+  return NULL;
+}
+
+static const char* check_probe(options_t* o, int argc, char** argv) {
+  const char* wrong;
+  char masked[512];
+  if (argc - optind > 1 || (optind < argc && o->url != NULL))
+    return complain(argv[argc - 1], NULL, "there is more than one server");
+  if (optind == argc) return o->url != NULL ? NULL : "no server: give its URL";
+  wrong = parse_url(o, argv[optind]);
+  url_masked(argv[optind], masked, sizeof(masked));
+  return wrong == NULL ? NULL : complain("URL", masked, wrong);
+}
+
+int options_parse(options_t* o, unsigned int command, int argc, char** argv,
+                  const char** error) {
+  struct option list[NROWS + 1];
+  size_t n = 0;
+  size_t i;
   int option;
   memset(o, 0, sizeof(*o));
-  memcpy(o->host, "localhost", sizeof("localhost"));
-  o->named = 1;
+  memset(list, 0, sizeof(list));
+  memcpy(o->server.host, "localhost", sizeof("localhost"));
+  o->server.named = 1;
+  o->command = command;
+  o->progress = -1;
+  for (i = 0; i < NROWS; i++)
+    if (rows[i].commands & command)
+      list[n++] =
+          (struct option){rows[i].name, rows[i].has_arg, NULL, rows[i].id};
   /* An unknown option still lets --json say so. */
   for (option = 1; option < argc; option++)
     if (strcmp(argv[option], "--json") == 0) o->json = 1;
   opterr = 0;
-  while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+  while ((option = getopt_long(argc, argv, ":h", list, NULL)) != -1) {
     const char* wrong;
-    if (option == OPT_HELP) {
-      options_usage(stdout);
+    if (option == OPT_HELP || option == 'h') {
+      options_usage(stdout, command);
       return -1;
     }
-    if (option == '?') {
-      snprintf(text, sizeof(text), "%.100s: unknown option, or no argument",
-               argv[optind - 1]);
-      *error = text;
+    if (option == '?' || option == ':') {
+      *error = complain_unknown(option, argv[optind - 1]);
       return EXIT_BAD_USAGE;
     }
     wrong = parse_one(o, option, optarg);
     if (wrong == NULL) continue;
-    snprintf(text, sizeof(text), "--%s: %s", long_options[index].name, wrong);
-    *error = text;
+    *error = complain_of(option, optarg, wrong);
     return EXIT_BAD_USAGE;
   }
-  *error = NULL;
-  if (o->to.n == 0) *error = "no recipient: give --to ADDR";
-  if (o->from == NULL)
-    *error = "no sender: give --from ADDR, or --from '' for the null sender";
-  if (argc - optind > 1) *error = "more than one FILE";
-  if (optind < argc) o->file = argv[optind];
+  *error =
+      command == SEND ? check_send(o, argc, argv) : check_probe(o, argc, argv);
   return *error == NULL ? 0 : EXIT_BAD_USAGE;
 }

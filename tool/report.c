@@ -1,133 +1,129 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c: what is said about a result, to scripts and to people. */
+/* report.c: what is said about a message's result, to scripts and to people. */
+#include <stdarg.h>
 #include <string.h>
 
 #include "tool.h"
 
-/* ------------------------------------------------------------- verdict */
+/* ------------------------------------------------------------ sentences */
 
-/* libuv says UV_EINVAL of what can't be a name at all. */
-static int is_name_error(int cause, int named) {
-  switch (cause) {
-    case UV_EAI_ADDRFAMILY:
-    case UV_EAI_AGAIN:
-    case UV_EAI_BADFLAGS:
-    case UV_EAI_BADHINTS:
-    case UV_EAI_CANCELED:
-    case UV_EAI_FAIL:
-    case UV_EAI_FAMILY:
-    case UV_EAI_MEMORY:
-    case UV_EAI_NODATA:
-    case UV_EAI_NONAME:
-    case UV_EAI_OVERFLOW:
-    case UV_EAI_PROTOCOL:
-    case UV_EAI_SERVICE:
-    case UV_EAI_SOCKTYPE:
-      return 1;
-    case UV_EINVAL:
-      return named;
-    default:
-      return 0;
+typedef struct text_s {
+  char* to;
+  size_t cap;
+  size_t len;
+} text_t;
+
+static void put(text_t* t, const char* format, ...) {
+  va_list args;
+  int n;
+  if (t->len + 1 >= t->cap) return;
+  va_start(args, format);
+  n = vsnprintf(t->to + t->len, t->cap - t->len, format, args);
+  va_end(args);
+  if (n > 0) t->len += (size_t)n;
+  if (t->len >= t->cap) t->len = t->cap - 1;
+}
+
+static size_t accepted(const uvsmtp_result_t* r) {
+  size_t n = 0;
+  size_t i;
+  for (i = 0; i < uvsmtp_result_rcpt_count(r); i++)
+    n += uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)) ==
+         UVSMTP_OUTCOME_ACCEPTED;
+  return n;
+}
+
+/* Of several addresses each has a reason of its own. */
+static void put_attempts(text_t* t, const run_t* run, int cause) {
+  size_t i;
+  if (run->nattempts < 2 && (run->nattempts == 0 || !run->o.server.named)) {
+    put(t, ": %s", uvsmtp_strerror(cause));
+    return;
+  }
+  for (i = 0; i < run->nattempts; i++) {
+    const attempt_t* a = &run->attempts[i];
+    char address[160];
+    address_text(run, (const struct sockaddr*)&a->address, 1, address,
+                 sizeof(address));
+    put(t, "%s %s: %s", i == 0 ? ":" : ";", address,
+        uvsmtp_strerror(a->status));
   }
 }
 
-static verdict_t make(const char* status, int exit_status) {
-  verdict_t v = {status, exit_status, NULL};
-  return v;
+static void put_unconnected(text_t* t, const run_t* run, const verdict_t* v,
+                            const uvsmtp_result_t* r) {
+  int cause = uvsmtp_result_cause(r);
+  if (uvsmtp_result_reply(r) != NULL) {
+    put(t, "%s does not serve us", run->where);
+  } else if (strcmp(v->status, "unknown-host") == 0) {
+    put(t, "%s has no address: %s", run->o.server.host, uvsmtp_strerror(cause));
+  } else {
+    put(t, "connecting to %s failed", run->where);
+    put_attempts(t, run, cause != 0 ? cause : uvsmtp_result_status(r));
+  }
 }
 
-/* 69 for what the server will never take, 75 for what it may take later. */
-static verdict_t by_outcome(const char* status, int outcome) {
-  return make(status, outcome == UVSMTP_OUTCOME_REJECTED ? EXIT_UNAVAILABLE
-                                                         : EXIT_TRY_LATER);
+static void put_timeout(text_t* t, const run_t* run, const uvsmtp_result_t* r) {
+  int stage = uvsmtp_result_stage(r);
+  if (stage != UVSMTP_STATE_OPENING) {
+    put(t, "%s took too long", run->where);
+    return;
+  }
+  put(t, "connecting to %s took too long", run->where);
+  if (run->nattempts > 1) put_attempts(t, run, UV_ETIMEDOUT);
 }
 
-static int has_outcome(const uvsmtp_result_t* r, int outcome) {
-  size_t i;
-  for (i = 0; i < uvsmtp_result_rcpt_count(r); i++)
-    if (uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)) == outcome)
-      return 1;
-  return 0;
-}
-
-static verdict_t refused_recipients(const uvsmtp_result_t* r) {
-  return make("recipients-refused", has_outcome(r, UVSMTP_OUTCOME_REJECTED)
-                                        ? EXIT_NO_USER
-                                        : EXIT_TRY_LATER);
-}
-
-static verdict_t success(const uvsmtp_result_t* r) {
-  size_t i;
-  for (i = 0; i < uvsmtp_result_rcpt_count(r); i++)
-    if (uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)) !=
-        UVSMTP_OUTCOME_ACCEPTED)
-      return make("partial", EXIT_NO_USER);
-  return make("ok", EXIT_SENT);
-}
-
-static verdict_t unconnected(const uvsmtp_result_t* r, int named) {
-  const uvsmtp_reply_t* reply = uvsmtp_result_reply(r);
-  if (is_name_error(uvsmtp_result_cause(r), named))
-    return make("unknown-host", EXIT_NO_HOST);
-  if (reply != NULL && uvsmtp_reply_code(reply) / 100 == 5)
-    return make("connect-error", EXIT_UNAVAILABLE);
-  return make("connect-error", EXIT_TRY_LATER);
-}
-
-verdict_t verdict_of(const uvsmtp_result_t* r, int named) {
-  int outcome = uvsmtp_result_outcome(r);
-  if (outcome == UVSMTP_OUTCOME_UNKNOWN)
-    return make("delivery-unknown", EXIT_UNSURE);
-  switch (uvsmtp_result_status(r)) {
-    case 0:
-      return success(r);
+static const char* sentence_of(int status) {
+  switch (status) {
     case UVSMTP_ERECIPIENTS:
-      return refused_recipients(r);
+      return "%s refused every recipient";
     case UVSMTP_ESENDER:
-      return by_outcome("sender-refused", outcome);
+      return "%s refused the sender";
     case UVSMTP_EDATA:
-      return by_outcome("data-error", outcome);
+      return "%s refused the message";
     case UVSMTP_EHELO:
-      return by_outcome("helo-error", outcome);
-    case UVSMTP_ECONNECT:
-      return unconnected(r, named);
+      return "%s refused our greeting";
     case UVSMTP_EDISCONNECTED:
-      return make("disconnected", EXIT_TRY_LATER);
-    case UV_ETIMEDOUT:
-      return make("timeout", EXIT_TRY_LATER);
-    case UVSMTP_EAUTH:
-      return make("auth-error", EXIT_NO_PERMISSION);
-    case UVSMTP_ETLS:
-      return make("tls-error", EXIT_PROTOCOL);
+      return "the connection to %s was lost";
     case UVSMTP_EPROTOCOL:
-      return make("protocol-error", EXIT_PROTOCOL);
-    case UVSMTP_ENOTSUPPORTED:
-      return make("not-supported", EXIT_UNAVAILABLE);
-    case UVSMTP_EUNKNOWN:
-      return make("delivery-unknown", EXIT_UNSURE);
-    case UVSMTP_ESOURCE:
-      return make("local-error", EXIT_IO);
-    case UV_EINVAL:
-      return make("invalid-argument", EXIT_BAD_USAGE);
-    case UV_ECANCELED:
-      return make("cancelled", EXIT_INTERRUPTED);
+      return "what %s says is not the protocol";
     default:
-      return make("local-error", EXIT_OS);
+      return NULL;
+  }
+}
+
+void report_sentence(const run_t* run, const verdict_t* v,
+                     const uvsmtp_result_t* r, char* to, size_t cap) {
+  text_t t = {to, cap, 0};
+  int status = uvsmtp_result_status(r);
+  int cause = uvsmtp_result_cause(r);
+  size_t n = uvsmtp_result_rcpt_count(r);
+  *to = '\0';
+  if (strcmp(v->status, "ok") == 0) return;
+  if (strcmp(v->status, "partial") == 0) {
+    put(&t, "%zu of %zu recipients were not accepted by %s", n - accepted(r), n,
+        run->where);
+  } else if (strcmp(v->status, "delivery-unknown") == 0) {
+    put(&t, "the message had left for %s, but no verdict came", run->where);
+    if (cause != 0) put(&t, ": %s", uvsmtp_strerror(cause));
+  } else if (status == UVSMTP_ECONNECT) {
+    put_unconnected(&t, run, v, r);
+  } else if (status == UV_ETIMEDOUT) {
+    put_timeout(&t, run, r);
+  } else if (status == UV_ECANCELED) {
+    put(&t, "interrupted");
+  } else if (status == UVSMTP_ESOURCE) {
+    put(&t, "reading %.200s failed: %s", run->source, uvsmtp_strerror(cause));
+  } else if (sentence_of(status) != NULL) {
+    put(&t, sentence_of(status), run->where);
+    if (cause != 0) put(&t, ": %s", uvsmtp_strerror(cause));
+  } else {
+    put(&t, "%s%s%s", uvsmtp_strerror(status), cause != 0 ? ": " : "",
+        cause != 0 ? uvsmtp_strerror(cause) : "");
   }
 }
 
 /* ------------------------------------------------------------- scripts */
-
-/* The command at which it was decided; NULL when none had a part in it. */
-static const char* stage_name(int stage) {
-  if (stage == UVSMTP_STATE_OPENING) return "CONNECT";
-  return stage < UVSMTP_STATE_OPENING ? NULL : uvsmtp_state_name(stage);
-}
-
-static json_t* stage_json(int stage) {
-  const char* name = stage_name(stage);
-  return name == NULL ? json_null() : json_string(name);
-}
 
 static json_t* enhanced_json(const uvsmtp_reply_t* reply) {
   unsigned short e[3];
@@ -141,7 +137,7 @@ static json_t* reply_text_json(const uvsmtp_reply_t* reply) {
   return text_json(text, len);
 }
 
-static json_t* reply_json(const uvsmtp_reply_t* reply) {
+json_t* reply_json(const uvsmtp_reply_t* reply) {
   if (reply == NULL) return json_null();
   return json_pack("{s:i, s:o, s:o}", "code", uvsmtp_reply_code(reply),
                    "enhanced", enhanced_json(reply), "text",
@@ -161,57 +157,38 @@ static json_t* rcpt_json(const uvsmtp_rcpt_result_t* r) {
       reply == NULL ? json_null() : reply_text_json(reply));
 }
 
-static void error_text(const verdict_t* v, const uvsmtp_result_t* r, char* to,
-                       size_t cap) {
-  int cause = uvsmtp_result_cause(r);
-  const char* what = uvsmtp_strerror(uvsmtp_result_status(r));
-  size_t i;
-  size_t refused = 0;
-  size_t n = uvsmtp_result_rcpt_count(r);
-  if (strcmp(v->status, "partial") == 0) {
-    for (i = 0; i < n; i++)
-      refused += uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)) !=
-                 UVSMTP_OUTCOME_ACCEPTED;
-    snprintf(to, cap, "%zu of %zu recipients were not accepted", refused, n);
-  } else if (cause != 0) {
-    snprintf(to, cap, "%s%s%s: %s", what, v->where == NULL ? "" : " with ",
-             v->where == NULL ? "" : v->where, uvsmtp_strerror(cause));
-  } else {
-    snprintf(to, cap, "%s%s%s", what, v->where == NULL ? "" : ": ",
-             v->where == NULL ? "" : v->where);
-  }
-}
-
-json_t* report_json(const verdict_t* v, const uvsmtp_result_t* connect,
+json_t* report_json(const run_t* run, const verdict_t* v,
+                    const uvsmtp_result_t* connect,
                     const uvsmtp_result_t* sent) {
   const uvsmtp_result_t* r = connect != NULL ? connect : sent;
   int outcome = uvsmtp_result_outcome(sent != NULL ? sent : connect);
-  char error[256];
+  char error[1024];
   json_t* rcpts = json_array();
   size_t i;
-  error_text(v, r, error, sizeof(error));
+  report_sentence(run, v, r, error, sizeof(error));
   for (i = 0; sent != NULL && i < uvsmtp_result_rcpt_count(sent); i++)
     json_array_append_new(rcpts, rcpt_json(uvsmtp_result_rcpt(sent, i)));
   return json_pack(
-      "{s:s, s:s, s:o, s:o, s:o, s:o, s:n, s:I}", "status", v->status,
+      "{s:s, s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:I}", "status", v->status,
       "outcome", uvsmtp_outcome_name(outcome), "error",
-      strcmp(v->status, "ok") == 0 ? json_null() : json_string(error), "stage",
+      *error == '\0' ? json_null() : text_json(error, strlen(error)), "stage",
       stage_json(uvsmtp_result_stage(r)), "reply",
-      reply_json(uvsmtp_result_reply(r)), "recipients", rcpts, "tls", "bytes",
+      reply_json(uvsmtp_result_reply(r)), "recipients", rcpts, "tls",
+      "attempts", run_attempts_json(run), "bytes",
       (json_int_t)(sent == NULL ? 0 : uvsmtp_result_octets(sent)));
 }
 
 json_t* report_json_local(const verdict_t* v, const char* error) {
-  return json_pack("{s:s, s:s, s:o, s:n, s:n, s:[], s:n, s:i}", "status",
+  return json_pack("{s:s, s:s, s:o, s:n, s:n, s:[], s:n, s:[], s:i}", "status",
                    v->status, "outcome",
                    uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED), "error",
                    text_json(error, strlen(error)), "stage", "reply",
-                   "recipients", "tls", "bytes", 0);
+                   "recipients", "tls", "attempts", "bytes", 0);
 }
 
 /* -------------------------------------------------------------- people */
 
-static void print_reply(FILE* to, const uvsmtp_reply_t* reply) {
+void reply_print(FILE* to, const uvsmtp_reply_t* reply) {
   size_t len;
   const char* text;
   if (reply == NULL) return;
@@ -220,31 +197,126 @@ static void print_reply(FILE* to, const uvsmtp_reply_t* reply) {
   text_print(to, text, len);
 }
 
-void report_text(const verdict_t* v, const uvsmtp_result_t* connect,
-                 const uvsmtp_result_t* sent, FILE* out, FILE* err) {
-  const uvsmtp_result_t* r = connect != NULL ? connect : sent;
-  int ok = uvsmtp_result_status(r) == 0;
-  FILE* to = ok ? out : err;
+void report_line(const run_t* run, const verdict_t* v, const uvsmtp_result_t* r,
+                 FILE* to) {
   const char* stage = stage_name(uvsmtp_result_stage(r));
-  char error[256];
+  char sentence[1024];
+  report_sentence(run, v, r, sentence, sizeof(sentence));
+  if (to == stderr) fputs("uvsmtp: ", to);
+  fputs(v->status, to);
+  if (stage != NULL && uvsmtp_result_status(r) != 0)
+    fprintf(to, " (at %s)", stage);
+  fputs(": ", to);
+  text_print(to, sentence, strlen(sentence));
+}
+
+/* Octets that an address takes, escaped. */
+static size_t shown_length(const char* text) {
+  size_t n = 0;
+  for (; *text != '\0'; text++)
+    n += (unsigned char)*text < 32 || (unsigned char)*text > 126 ? 4 : 1;
+  return n;
+}
+
+static void list_recipients(const uvsmtp_result_t* r, FILE* to) {
+  enum { WIDEST = 40 };
+  size_t n = uvsmtp_result_rcpt_count(r);
+  size_t width = 0;
   size_t i;
-  error_text(v, r, error, sizeof(error));
-  if (strcmp(v->status, "ok") == 0)
-    fputs("accepted", to);
-  else if (stage != NULL)
-    fprintf(to, "%s (at %s): %s", v->status, stage, error);
-  else
-    fprintf(to, "%s: %s", v->status, error);
-  print_reply(to, uvsmtp_result_reply(r));
-  fputc('\n', to);
-  if (strcmp(v->status, "ok") == 0 || sent == NULL) return;
-  for (i = 0; i < uvsmtp_result_rcpt_count(sent); i++) {
-    const uvsmtp_rcpt_result_t* rcpt = uvsmtp_result_rcpt(sent, i);
+  for (i = 0; i < n; i++) {
+    size_t len =
+        shown_length(uvsmtp_rcpt_result_address(uvsmtp_result_rcpt(r, i)));
+    if (len > width && len <= WIDEST) width = len;
+  }
+  for (i = 0; i < n; i++) {
+    const uvsmtp_rcpt_result_t* rcpt = uvsmtp_result_rcpt(r, i);
     const char* address = uvsmtp_rcpt_result_address(rcpt);
+    size_t len = shown_length(address);
     fputs("  ", to);
     text_print(to, address, strlen(address));
-    fprintf(to, " %s", uvsmtp_outcome_name(uvsmtp_rcpt_result_outcome(rcpt)));
-    print_reply(to, uvsmtp_rcpt_result_reply(rcpt));
+    fprintf(to, "%*s  %s", len < width ? (int)(width - len) : 0, "",
+            uvsmtp_outcome_name(uvsmtp_rcpt_result_outcome(rcpt)));
+    reply_print(to, uvsmtp_rcpt_result_reply(rcpt));
     fputc('\n', to);
   }
+}
+
+static int same_reply(const uvsmtp_reply_t* a, const uvsmtp_reply_t* b) {
+  if (a == NULL || b == NULL) return a == b;
+  return uvsmtp_reply_code(a) == uvsmtp_reply_code(b) &&
+         strcmp(uvsmtp_reply_text(a, NULL), uvsmtp_reply_text(b, NULL)) == 0;
+}
+
+/* Whether the server had one and the same to say of everybody. */
+static int all_say_the_same(const uvsmtp_result_t* r) {
+  size_t i;
+  for (i = 0; i < uvsmtp_result_rcpt_count(r); i++)
+    if (!same_reply(uvsmtp_rcpt_result_reply(uvsmtp_result_rcpt(r, i)),
+                    uvsmtp_result_reply(r)))
+      return 0;
+  return 1;
+}
+
+/* Addresses that failed before another one was connected to. */
+static void list_unreached(const run_t* run, FILE* to) {
+  size_t i;
+  int reached = 0;
+  for (i = 0; i < run->nattempts; i++) reached |= run->attempts[i].status == 0;
+  for (i = 0; i < run->nattempts && reached; i++) {
+    const attempt_t* a = &run->attempts[i];
+    char address[160];
+    if (a->status == 0 || a->status == UV_ECANCELED) continue;
+    address_text(run, (const struct sockaddr*)&a->address, 1, address,
+                 sizeof(address));
+    fprintf(to, "  not reached: %s: %s\n", address, uvsmtp_strerror(a->status));
+  }
+}
+
+void report_advice(const verdict_t* v, const uvsmtp_result_t* r) {
+  FILE* to = uvsmtp_result_status(r) == 0 ? stdout : stderr;
+  int later = 0;
+  int never = 0;
+  size_t i;
+  for (i = 0; i < uvsmtp_result_rcpt_count(r); i++) {
+    int outcome = uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i));
+    later |= outcome == UVSMTP_OUTCOME_DEFERRED ||
+             outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED;
+    never |= outcome == UVSMTP_OUTCOME_REJECTED;
+  }
+  if (uvsmtp_result_outcome(r) == UVSMTP_OUTCOME_UNKNOWN)
+    fputs("It may have been delivered: sent again, it may arrive twice.\n", to);
+  else if (v->exit_status == EXIT_INTERRUPTED)
+    fputs("Nothing was delivered.\n", to);
+  else if (v->exit_status == EXIT_NO_HOST)
+    fputs("Nothing was delivered. Is the name right?\n", to);
+  else if (v->exit_status == EXIT_NO_INPUT || v->exit_status == EXIT_IO)
+    fputs("Nothing was delivered.\n", to);
+  else if (later && !never && uvsmtp_result_status(r) != 0)
+    fputs("Nothing was delivered. It can be sent again later.\n", to);
+  else if (never && !later && uvsmtp_result_status(r) != 0)
+    fputs("Nothing was delivered. As it is, it would be refused again.\n", to);
+  else
+    fprintf(to, "%s%s%s\n",
+            later ? "To those deferred it can be sent again later." : "",
+            later && never ? "\n" : "",
+            never ? "For those rejected it would be refused again." : "");
+}
+
+void report_text(const run_t* run, const verdict_t* v,
+                 const uvsmtp_result_t* r) {
+  size_t n = uvsmtp_result_rcpt_count(r);
+  FILE* to = uvsmtp_result_status(r) == 0 ? stdout : stderr;
+  int list = !all_say_the_same(r) ||
+             (n > 0 && strcmp(v->status, "recipients-refused") == 0);
+  if (strcmp(v->status, "ok") == 0) {
+    fputs("accepted by ", to);
+    text_print(to, run->where, strlen(run->where));
+    if (n > 1) fprintf(to, " for %zu recipients", n);
+  } else {
+    report_line(run, v, r, to);
+  }
+  if (!list) reply_print(to, uvsmtp_result_reply(r));
+  fputc('\n', to);
+  if (list) list_recipients(r, to);
+  list_unreached(run, to);
 }

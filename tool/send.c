@@ -1,68 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* send.c: uvsmtp send: one message, one session, one report. */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tool.h"
 
-/* Turns of the loop in which a session closes, unless the system is stuck. */
-enum { TURNS = 16 };
-
-typedef struct run_s {
-  options_t o;
-  uv_loop_t loop;
-  uvsmtp_env_t* env;
-  uvsmtp_session_t* session;
-  uv_signal_t signals[2];
-  uvsmtp_printer_t trace;
-  char where[300];
-  char* text;
-  size_t len;
-  uvsmtp_memory_source_t source;
+typedef struct send_s {
+  run_t run; /* first: what is given to a run's callbacks is this */
+  input_t input;
+  uvsmtp_memory_source_t typed;
+  progress_t progress;
   json_t* json; /* the report, once there is one */
   verdict_t verdict;
   verdict_t connect; /* of a failed connect, with its report: */
   json_t* connect_json;
   int silent;  /* said all there is to say */
   int settled; /* the message was taken, or may have been */
-  int over;    /* every call has completed */
-  int closed;  /* the session has gone */
-} run_t;
-
-/* ------------------------------------------------------------- the end */
-
-static void closed(uvsmtp_session_t* session, void* data) {
-  run_t* run = data;
-  (void)session;
-  run->closed = 1;
-  (void)uvsmtp_env_close(run->env, NULL, NULL);
-}
-
-static void end(run_t* run) {
-  size_t i;
-  if (uvsmtp_session_close(run->session, closed, run) != 0) return;
-  for (i = 0; i < 2; i++) uv_close((uv_handle_t*)&run->signals[i], NULL);
-}
-
-static int fail(const options_t* o, const char* status, int exit_status,
-                const char* error) {
-  verdict_t v = {status, exit_status, NULL};
-  if (o->json) {
-    json_t* j = report_json_local(&v, error);
-    json_print(j);
-    json_decref(j);
-  } else {
-    fputs("uvsmtp: ", stderr);
-    text_print(stderr, error, strlen(error));
-    fputc('\n', stderr);
-  }
-  return exit_status;
-}
+} send_t;
 
 /* ---------------------------------------------------------- completions */
 
@@ -70,192 +25,106 @@ static int fail(const options_t* o, const char* status, int exit_status,
  * has the greeting and the cause. */
 static void connected(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                       void* data) {
-  run_t* run = data;
+  send_t* s = data;
   (void)session;
-  if (run->silent || uvsmtp_result_status(result) == 0) return;
-  run->connect = verdict_of(result, run->o.named);
-  run->connect.where = run->where;
-  run->connect_json = report_json(&run->connect, result, NULL);
-  if (!run->o.json) {
-    uvsmtp_printer_flush(&run->trace);
-    report_text(&run->connect, result, NULL, stdout, stderr);
-  }
+  run_keep_attempts(&s->run, session);
+  if (s->silent || uvsmtp_result_status(result) == 0) return;
+  run_flush_trace(&s->run);
+  s->connect = verdict_of(result, s->run.o.server.named);
+  s->connect_json = report_json(&s->run, &s->connect, result, NULL);
+  if (!s->run.o.json) report_text(&s->run, &s->connect, result);
 }
 
 /* The recipients come from the message's result, all else from the connect's.
  */
-static json_t* merge(run_t* run, const uvsmtp_result_t* result) {
-  json_t* sent = report_json(&run->verdict, NULL, result);
-  json_t* j = run->connect_json;
+static json_t* merge(send_t* s, const uvsmtp_result_t* result) {
+  json_t* sent = report_json(&s->run, &s->verdict, NULL, result);
+  json_t* j = s->connect_json;
   if (j == NULL || sent == NULL) return sent;
   json_object_set(j, "recipients", json_object_get(sent, "recipients"));
   json_object_set(j, "outcome", json_object_get(sent, "outcome"));
   json_decref(sent);
-  run->connect_json = NULL;
+  s->connect_json = NULL;
   return j;
 }
 
 static void sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                  void* data) {
-  run_t* run = data;
+  send_t* s = data;
   int outcome = uvsmtp_result_outcome(result);
   (void)session;
-  if (run->silent) return;
-  uvsmtp_printer_flush(&run->trace);
-  run->settled =
+  progress_end(&s->progress);
+  if (s->silent) return;
+  run_flush_trace(&s->run);
+  s->settled =
       outcome == UVSMTP_OUTCOME_ACCEPTED || outcome == UVSMTP_OUTCOME_UNKNOWN;
-  run->verdict = verdict_of(result, run->o.named);
-  if (run->o.json)
-    run->json = merge(run, result);
-  else if (run->connect.status == NULL)
-    report_text(&run->verdict, NULL, result, stdout, stderr);
-  if (run->connect.status != NULL) run->verdict = run->connect;
+  s->verdict = verdict_of(result, s->run.o.server.named);
+  if (s->run.o.json)
+    s->json = merge(s, result);
+  else if (s->connect.status == NULL)
+    report_text(&s->run, &s->verdict, result);
+  if (s->connect.status != NULL) s->verdict = s->connect;
+  if (!s->run.o.json && s->verdict.exit_status != EXIT_SENT)
+    report_advice(&s->verdict, result);
 }
 
 /* The last completion. */
 static void quit(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                  void* data) {
-  run_t* run = data;
+  send_t* s = data;
   (void)session;
   (void)result;
-  run->over = 1;
-  end(run);
+  s->run.over = 1;
+  run_end(&s->run);
 }
 
-static void interrupted(uv_signal_t* handle, int signum) {
-  (void)signum;
-  end(handle->data);
+static void ended(run_t* run) { progress_end(&((send_t*)run)->progress); }
+
+/* -------------------------------------------------------------- message */
+
+/* Standard input is read as it comes, and a file as it goes out; only what was
+ * typed is here already. */
+static int open_source(send_t* s, uvsmtp_source_t** source) {
+  const input_t* in = &s->input;
+  if (in->path != NULL)
+    return uvsmtp_source_path(source, s->run.session, in->path);
+  if (!in->typing)
+    return uvsmtp_source_fd(source, s->run.session, STDIN_FILENO);
+  uvsmtp_source_memory(&s->typed, in->typed, in->len);
+  *source = &s->typed.source;
+  return 0;
 }
 
-/* --------------------------------------------------------------- set-up */
-
-/* While the message is read there is no loop yet to hear of signals. */
-static volatile sig_atomic_t stopped;
-
-static void stop(int signum) {
-  (void)signum;
-  stopped = 1;
-}
-
-/* Holds the signals back but where ppoll lets them in, so that none comes just
- * before a read that would wait. *before gets the mask to wait with. */
-static void hold_signals(sigset_t* before) {
-  static const int signums[2] = {SIGINT, SIGTERM};
-  struct sigaction act;
-  struct sigaction old;
-  sigset_t held;
-  size_t i;
-  memset(&act, 0, sizeof(act));
-  act.sa_handler = stop;
-  sigemptyset(&held);
-  for (i = 0; i < 2; i++) {
-    (void)sigaddset(&held, signums[i]);
-    if (sigaction(signums[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-      (void)sigaction(signums[i], &act, NULL);
-  }
-  (void)sigprocmask(SIG_BLOCK, &held, before);
-}
-
-/* Octets read, 0 at the end, -1 with errno. */
-static ssize_t read_some(int fd, const sigset_t* mask, char* to, size_t n) {
-  struct pollfd poll_fd = {fd, POLLIN, 0};
-  while (!stopped) {
-    ssize_t got = ppoll(&poll_fd, 1, NULL, mask);
-    if (got >= 0) got = read(fd, to, n);
-    if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
-  }
-  errno = EINTR;
-  return -1;
-}
-
-/* 0 or an errno. */
-static int read_all(int fd, const sigset_t* mask, char** text, size_t* len) {
-  size_t cap = 0;
-  *text = NULL;
-  *len = 0;
-  for (;;) {
-    ssize_t n;
-    if (*len == cap) {
-      char* more;
-      cap = cap == 0 ? 65536 : cap * 2;
-      more = realloc(*text, cap);
-      if (more == NULL) return ENOMEM;
-      *text = more;
-    }
-    n = read_some(fd, mask, *text + *len, cap - *len);
-    if (n <= 0) return n == 0 ? 0 : errno;
-    *len += (size_t)n;
+static void fill(send_t* s, uvsmtp_message_t* m) {
+  const options_t* o = &s->run.o;
+  m->from = o->from;
+  m->nrcpts = o->to.n;
+  m->mail_options = o->mail_options.list;
+  m->nmail_options = o->mail_options.n;
+  m->rcpt_options = o->rcpt_options.list;
+  m->nrcpt_options = o->rcpt_options.n;
+  m->timeout = o->message_timeout;
+  if (s->progress.wanted) {
+    m->progress = progress_note;
+    m->progress_arg = &s->progress;
   }
 }
 
-static int read_message(run_t* run, char* error, size_t cap) {
-  const char* file = run->o.file;
-  int fd = STDIN_FILENO;
-  sigset_t before;
-  int rc;
-  if (file != NULL && strcmp(file, "-") != 0) {
-    fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-      snprintf(error, cap, "%.100s: %s", file, strerror(errno));
-      return EXIT_NO_INPUT;
-    }
+static int submit_message(send_t* s, uvsmtp_message_t* m) {
+  uvsmtp_session_t* session = s->run.session;
+  int rc = open_source(s, &m->body);
+  if (rc != 0) return rc;
+  rc = uvsmtp_connect(session, NULL, connected, s);
+  if (rc == 0) rc = uvsmtp_send(session, m, sent, s);
+  if (rc != 0) {
+    if (!s->input.typing) uvsmtp_source_discard(m->body);
+    return rc;
   }
-  hold_signals(&before);
-  rc = read_all(fd, &before, &run->text, &run->len);
-  (void)sigprocmask(SIG_SETMASK, &before, NULL);
-  if (fd != STDIN_FILENO) (void)close(fd);
-  if (stopped) {
-    snprintf(error, cap, "interrupted before anything was sent");
-    return EXIT_INTERRUPTED;
-  }
-  if (rc == 0) return 0;
-  snprintf(error, cap, "%.100s: %s", file == NULL ? "standard input" : file,
-           strerror(rc));
-  return rc == ENOMEM ? EXIT_OS : EXIT_NO_INPUT;
+  return uvsmtp_quit(session, quit, s);
 }
 
-static void set_timeouts(const options_t* o, uvsmtp_timeouts_t* t) {
-  int64_t ms = o->timeout;
-  if (ms > 0) {
-    t->connect = t->greeting = t->hello = t->mail = t->rcpt = ms;
-    t->data = t->text = t->dot = t->command = t->quit = ms;
-  }
-  if (o->connect_timeout > 0) t->connect = o->connect_timeout;
-}
-
-static int open_session(run_t* run) {
-  const options_t* o = &run->o;
-  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
-  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
-  target.host = o->host;
-  target.port = o->port;
-  if (o->host[0] == '/')
-    snprintf(run->where, sizeof(run->where), "%s", o->host);
-  else
-    snprintf(run->where, sizeof(run->where), "%s port %d", o->host,
-             o->port != 0 ? o->port
-             : o->lmtp    ? 2003
-                          : 25);
-  if (o->bind_host[0] != '\0') target.bind_host = o->bind_host;
-  target.bind_port = o->bind_port;
-  set_timeouts(o, &timeouts);
-  config.target = &target;
-  config.timeouts = &timeouts;
-  config.local_name = o->helo;
-  if (o->lmtp) config.flags |= UVSMTP_SESSION_LMTP;
-  if (o->no_pipelining) config.flags |= UVSMTP_SESSION_NO_PIPELINING;
-  if (o->no_chunking) config.flags |= UVSMTP_SESSION_NO_CHUNKING;
-  if (o->trace) {
-    uvsmtp_printer_init(&run->trace, 0, NULL, NULL);
-    config.trace = uvsmtp_printer_trace;
-    config.trace_arg = &run->trace;
-  }
-  return uvsmtp_session_new(&run->session, run->env, &config);
-}
-
-static int submit(run_t* run) {
-  const options_t* o = &run->o;
+static int submit(send_t* s) {
+  const options_t* o = &s->run.o;
   uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
   uvsmtp_rcpt_t* rcpts = calloc(o->to.n, sizeof(*rcpts));
   const uvsmtp_rcpt_t** list = calloc(o->to.n, sizeof(*list));
@@ -266,141 +135,117 @@ static int submit(run_t* run) {
       rcpts[i] = (uvsmtp_rcpt_t)UVSMTP_RCPT_INIT(o->to.list[i]);
       list[i] = &rcpts[i];
     }
-    uvsmtp_source_memory(&run->source, run->text, run->len);
-    m.from = o->from;
+    fill(s, &m);
     m.rcpts = list;
-    m.nrcpts = o->to.n;
-    m.body = &run->source.source;
-    m.mail_options = o->mail_options.list;
-    m.nmail_options = o->mail_options.n;
-    m.rcpt_options = o->rcpt_options.list;
-    m.nrcpt_options = o->rcpt_options.n;
-    rc = uvsmtp_connect(run->session, NULL, connected, run);
-    if (rc == 0) rc = uvsmtp_send(run->session, &m, sent, run);
-    if (rc == 0) rc = uvsmtp_quit(run->session, quit, run);
+    rc = submit_message(s, &m);
   }
   free(rcpts);
   free(list);
   return rc;
 }
 
-static void watch_signals(run_t* run) {
-  static const int signums[2] = {SIGINT, SIGTERM};
-  size_t i;
-  for (i = 0; i < 2; i++) {
-    (void)uv_signal_init(&run->loop, &run->signals[i]);
-    run->signals[i].data = run;
-    (void)uv_signal_start(&run->signals[i], interrupted, signums[i]);
-    uv_unref((uv_handle_t*)&run->signals[i]);
-  }
-}
+/* --------------------------------------------------------------- errors */
 
-/* Which of the arguments the library would not take: each is offered to it by
- * itself. What it does take ends unheard. */
-static const char* culprit(run_t* run, const char** value) {
-  const options_t* o = &run->o;
+/* The first of these that the library would not take, offered to it one by one.
+ * What it does take ends unheard. */
+static const char* first_bad(uvsmtp_session_t* session, const strings_t* s,
+                             int is_recipient) {
   size_t i;
-  *value = o->from;
-  if (uvsmtp_mail(run->session, o->from, NULL, 0, NULL, NULL) == UV_EINVAL)
-    return "--from";
-  for (i = 0; i < o->to.n; i++) {
-    *value = o->to.list[i];
-    if (uvsmtp_rcpt(run->session, *value, NULL, 0, NULL, NULL) == UV_EINVAL)
-      return "--to";
-  }
-  for (i = 0; i < o->mail_options.n; i++) {
-    *value = o->mail_options.list[i];
-    if (uvsmtp_mail(run->session, "", value, 1, NULL, NULL) == UV_EINVAL)
-      return "--mail-option";
-  }
-  for (i = 0; i < o->rcpt_options.n; i++) {
-    *value = o->rcpt_options.list[i];
-    if (uvsmtp_mail(run->session, "", value, 1, NULL, NULL) == UV_EINVAL)
-      return "--rcpt-option";
+  for (i = 0; i < s->n; i++) {
+    const char* const* value = &s->list[i];
+    int rc = is_recipient ? uvsmtp_rcpt(session, *value, NULL, 0, NULL, NULL)
+                          : uvsmtp_mail(session, "", value, 1, NULL, NULL);
+    if (rc == UV_EINVAL) return *value;
   }
   return NULL;
 }
 
-static const char* complaint(int rc, run_t* run, char* text, size_t cap) {
-  const char* value = NULL;
-  const char* name;
-  if (rc != UV_EINVAL) return uvsmtp_strerror(rc);
-  if (run->session == NULL)
-    return "the host, the port, --bind or --helo can't be used";
-  name = culprit(run, &value);
-  if (name == NULL) return "the addresses and options are too long together";
-  snprintf(text, cap,
-           "%s %.150s: malformed, too long, or with a control character", name,
-           value);
-  return text;
-}
-
-static int refuse(run_t* run, int rc) {
+/* Before anybody types a message: are the arguments any good? */
+static int check_arguments(send_t* s) {
+  const options_t* o = &s->run.o;
+  uvsmtp_session_t* session;
+  const char* name = "--from";
+  const char* value = o->from;
   char text[256];
-  /* What was accepted before the refusal ends unheard. */
-  run->silent = 1;
-  return fail(&run->o, rc == UV_EINVAL ? "invalid-argument" : "local-error",
-              rc == UV_EINVAL ? EXIT_BAD_USAGE : EXIT_OS,
-              complaint(rc, run, text, sizeof(text)));
-}
-
-/* Runs the loop until every call has completed, and on until the session has
- * gone: unless it waits for a name lookup that the system is stuck in, which
- * can't be cancelled. */
-static void run_loop(run_t* run) {
-  int turns;
-  while (!run->over && uv_run(&run->loop, UV_RUN_ONCE) != 0) continue;
-  for (turns = 0; !run->closed && turns < TURNS; turns++)
-    (void)uv_run(&run->loop, UV_RUN_NOWAIT);
-  if (run->closed) (void)uv_run(&run->loop, UV_RUN_DEFAULT);
-}
-
-static int go(run_t* run) {
-  int status = 0;
-  int rc = uvsmtp_env_new(&run->env, &run->loop, NULL);
-  if (rc != 0) return refuse(run, rc);
-  rc = open_session(run);
-  if (rc != 0) {
-    status = refuse(run, rc);
-    closed(NULL, run);
-  } else {
-    watch_signals(run);
-    rc = submit(run);
-    if (rc != 0) {
-      status = refuse(run, rc);
-      end(run);
-    }
+  if (run_scratch(&s->run, &session) != 0) return 0;
+  if (uvsmtp_mail(session, o->from, NULL, 0, NULL, NULL) != UV_EINVAL) {
+    name = "--to";
+    value = first_bad(session, &o->to, 1);
   }
-  run->over = rc != 0;
-  run_loop(run);
-  return rc != 0 ? status : run->verdict.exit_status;
+  if (value == NULL) {
+    name = "--mail-option";
+    value = first_bad(session, &o->mail_options, 0);
+  }
+  if (value == NULL) {
+    name = "--rcpt-option";
+    value = first_bad(session, &o->rcpt_options, 0);
+  }
+  (void)uvsmtp_session_close(session, NULL, NULL);
+  if (value == NULL) return 0;
+  snprintf(text, sizeof(text),
+           "%s %.100s%s: malformed, too long, or with a control character",
+           name, *value == '\0' ? "''" : value,
+           strlen(value) > 100 ? "..." : "");
+  return run_fail(&s->run, "invalid-argument", EXIT_BAD_USAGE, text);
+}
+
+static int refuse(send_t* s, int rc) {
+  /* What was accepted before the refusal ends unheard. */
+  s->silent = 1;
+  if (rc == UV_EINVAL)
+    return run_fail(&s->run, "invalid-argument", EXIT_BAD_USAGE,
+                    "the addresses and options are too long together");
+  return run_fail(&s->run, "local-error", EXIT_OS, uvsmtp_strerror(rc));
+}
+
+/* ----------------------------------------------------------------- main */
+
+/* Everything up to the point where the loop takes over. */
+static int begin(send_t* s) {
+  run_t* run = &s->run;
+  char text[256];
+  int rc = run_open(run);
+  if (rc == 0) rc = check_arguments(s);
+  if (rc != 0) return rc;
+  rc = input_prepare(&s->input, run->o.file, text, sizeof(text));
+  run->source = s->input.name;
+  if (rc == 0) run_watch(run);
+  if (rc == 0 && input_stopped()) {
+    snprintf(text, sizeof(text), "interrupted before anything was sent");
+    rc = EXIT_INTERRUPTED;
+  }
+  if (rc != 0)
+    return run_fail(run, rc == EXIT_INTERRUPTED ? "cancelled" : "local-error",
+                    rc, text);
+  rc = progress_init(&s->progress, &run->loop, &run->o);
+  if (rc == 0) rc = submit(s);
+  return rc == 0 ? 0 : refuse(s, rc);
+}
+
+static int go(send_t* s) {
+  int rc;
+  s->run.ended = ended;
+  rc = begin(s);
+  if (rc != 0) {
+    s->run.over = 1;
+    run_end(&s->run);
+  }
+  run_loop(&s->run);
+  return rc != 0 ? rc : s->verdict.exit_status;
 }
 
 int send_main(int argc, char** argv) {
-  static run_t run;
+  static send_t s;
   const char* error = NULL;
-  char text[256];
-  int stuck = 0;
-  int rc = options_parse(&run.o, argc, argv, &error);
-  if (rc < 0) return finish(EXIT_SENT, 0);
-  if (rc != 0) return finish(fail(&run.o, "invalid-argument", rc, error), 0);
-  rc = read_message(&run, text, sizeof(text));
-  if (rc != 0) {
-    rc = fail(&run.o, rc == EXIT_INTERRUPTED ? "cancelled" : "local-error", rc,
-              text);
-  } else if (uv_loop_init(&run.loop) != 0) {
-    rc = fail(&run.o, "local-error", EXIT_OS, "no event loop");
-  } else {
-    rc = go(&run);
-    stuck = uv_loop_close(&run.loop) != 0;
-  }
-  if (run.json != NULL) json_print(run.json);
-  json_decref(run.json);
-  json_decref(run.connect_json);
-  options_free(&run.o);
-  free(run.text);
-  rc = finish(rc, run.settled);
-  /* At an orderly exit libuv waits for its threads. */
-  if (stuck) _exit(rc);
-  return rc;
+  int rc = options_parse(&s.run.o, SEND, argc, argv, &error);
+  if (rc < 0) return run_exit(&s.run, EXIT_SENT, 0);
+  if (rc != 0)
+    rc = run_fail(&s.run, "invalid-argument", rc, error);
+  else
+    rc = go(&s);
+  if (s.json != NULL) json_print(s.json);
+  json_decref(s.json);
+  json_decref(s.connect_json);
+  input_free(&s.input);
+  return run_exit(&s.run, rc, s.settled);
 }

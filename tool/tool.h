@@ -25,6 +25,27 @@ enum {
   EXIT_INTERRUPTED = 130
 };
 
+/* ------------------------------------------------------------- arguments */
+
+/* Whom --server means. */
+typedef struct server_s {
+  char host[256];
+  int port; /* 0: the default */
+  int lmtp;
+  int named; /* host is a name, neither an address nor a path */
+} server_t;
+
+/* Reads what names a server. NULL, or what is wrong with it. */
+const char* parse_server(server_t* s, const char* url);
+/* HOST, HOST:PORT, [V6], [V6]:PORT, or an IPv6 literal without brackets. NULL,
+ * or what is wrong. *port stays where none is given. */
+const char* parse_host_port(const char* text, char* host, size_t cap,
+                            int* port);
+/* The URL for an error message: without the user and password in it. */
+void url_masked(const char* url, char* to, size_t cap);
+
+enum command { SEND = 1u << 0, PROBE = 1u << 1 };
+
 /* A growing list of strings of the command line. */
 typedef struct strings_s {
   const char** list;
@@ -32,10 +53,10 @@ typedef struct strings_s {
 } strings_t;
 
 typedef struct options_s {
-  char host[256]; /* from --server */
-  int port;
-  int lmtp;
-  int named; /* host is a name, neither an address nor a path */
+  unsigned int command;
+  const char* url; /* as it was given; NULL: none */
+  server_t server;
+  const char* bind; /* as it was given; NULL: none */
   char bind_host[64];
   int bind_port;
   const char* from;
@@ -46,38 +67,194 @@ typedef struct options_s {
   const char* file; /* NULL or "-": standard input */
   int64_t timeout;  /* milliseconds, 0: the library's defaults */
   int64_t connect_timeout;
+  int64_t message_timeout;
+  unsigned int keepalive; /* seconds, 0: none */
+  int in_turn;
   int no_pipelining;
   int no_chunking;
   int trace;
+  unsigned int trace_flags; /* uvsmtp_print_flags */
+  int progress;             /* 1, 0, or -1: on a terminal */
   int json;
 } options_t;
 
-/* Reads the arguments behind "send". 0, or an exit status with *error set to a
- * sentence (static or in a buffer of its own); -1: help was shown. */
-int options_parse(options_t* o, int argc, char** argv, const char** error);
+/* Reads the arguments behind the command's name. 0, or an exit status with
+ * *error set to a sentence (static or in a buffer of its own); -1: help was
+ * shown. */
+int options_parse(options_t* o, unsigned int command, int argc, char** argv,
+                  const char** error);
 void options_free(options_t* o);
-void options_usage(FILE* to);
+void options_usage(FILE* to, unsigned int command);
 
-/* What a run came to: the line for scripts and the line for people. */
+/* ----------------------------------------------------------------- input */
+
+/* Where the message comes from. */
+typedef struct input_s {
+  const char* name; /* for error messages */
+  const char* path; /* NULL: standard input */
+  int typing;       /* it is a terminal: all that was typed is in */
+  char* typed;
+  size_t len;
+} input_t;
+
+/* Before anything is connected: looks whether the file can be read, waits for
+ * standard input to begin, reads all of what is typed on a terminal. 0, or an
+ * exit status with a sentence in error. */
+int input_prepare(input_t* in, const char* file, char* error, size_t cap);
+/* A signal came in the meantime. */
+int input_stopped(void);
+void input_free(input_t* in);
+
+/* ------------------------------------------------------------------- run */
+
+/* One attempt to connect. */
+typedef struct attempt_s {
+  struct sockaddr_storage address; /* of no family: the Unix socket */
+  int status;
+  uint64_t ms;
+} attempt_t;
+
+enum { ATTEMPTS = 16 /* the library tries no more addresses of a name */ };
+
+/* What the commands have in common: a loop, a session, and its end. */
+typedef struct run_s run_t;
+struct run_s {
+  options_t o;
+  uv_loop_t loop;
+  uvsmtp_env_t* env;
+  uvsmtp_session_t* session;
+  uv_signal_t signals[2];
+  uvsmtp_printer_t printer;
+  void (*ended)(run_t* run); /* closes the command's own handles; may be NULL */
+  char where[300];           /* the server, for people */
+  attempt_t attempts[ATTEMPTS];
+  size_t nattempts;
+  const char* source; /* what the message is read from, for people */
+  int looping;        /* there is a loop */
+  int watching;       /* signals are */
+  int over;           /* every call has completed */
+  int stuck;          /* the system still holds a lookup or a read */
+};
+
+/* Makes loop, environment and session. 0, or an exit status, after the error
+ * has been said. run->o is set. */
+int run_open(run_t* run);
+/* From now on SIGINT and SIGTERM end the session. */
+void run_watch(run_t* run);
+/* A session that is never connected, for what the library may not take to be
+ * offered to. The caller closes it. 0 or an error. */
+int run_scratch(run_t* run, uvsmtp_session_t** session);
+/* Ends the session at once; what is pending completes. */
+void run_end(run_t* run);
+/* Runs until every call has completed and the session has gone, or the system
+ * holds on to it. Also after a run_open that failed. */
+void run_loop(run_t* run);
+/* Leaves with the exit status (see finish), without waiting for what the system
+ * holds on to. */
+int run_exit(run_t* run, int status, int settled);
+
+/* Before anything else is said: what the trace still has to say. */
+void run_flush_trace(run_t* run);
+/* In the completion of a connect: remembers its attempts. */
+void run_keep_attempts(run_t* run, const uvsmtp_session_t* session);
+/* As JSON: [{"address", "status", "ms"}]. */
+json_t* run_attempts_json(const run_t* run);
+
+/* An address as scripts want it (1.2.3.4:25, [::1]:25, /path), or people. */
+void address_text(const run_t* run, const struct sockaddr* address, int people,
+                  char* to, size_t cap);
+
+/* Says what failed before there was a result, and returns exit_status. */
+int run_fail(const run_t* run, const char* status, int exit_status,
+             const char* error);
+
+/* -------------------------------------------------------------- progress */
+
+/* A line on standard error that tells how much has been sent. */
+typedef struct progress_s {
+  uv_timer_t timer;
+  int wanted;
+  int live; /* on a terminal: the line is written over */
+  size_t shown;
+  uint64_t sent;
+  int64_t total;
+  uint64_t begun; /* by uv_hrtime; 0: not yet */
+  uint64_t noted; /* when sent last changed */
+} progress_t;
+
+/* Whether there is to be one, and its timer. */
+int progress_init(progress_t* p, uv_loop_t* loop, const options_t* o);
+/* For a message's progress, with the progress_t as argument. */
+void progress_note(void* progress, uint64_t sent, int64_t total);
+/* Erases the line; no other comes. Idempotent. */
+void progress_end(progress_t* p);
+/* The line itself, at a time by uv_hrtime. */
+void progress_line(const progress_t* p, uint64_t now, char* to, size_t cap);
+/* "12.3 MiB" */
+void octets_text(uint64_t octets, char* to, size_t cap);
+
+/* ---------------------------------------------------------------- report */
+
+/* What a run came to. */
 typedef struct verdict_s {
-  const char* status; /* "ok", "partial" ... */
+  const char* status; /* "ok", "partial" ...; NULL: none yet */
   int exit_status;
-  const char* where; /* what could not be connected to, or NULL */
 } verdict_t;
 
 /* The verdict on a result. named: the host is a name that was looked up. */
 verdict_t verdict_of(const uvsmtp_result_t* result, int named);
+/* The command at which it was decided; NULL when none had a part in it. */
+const char* stage_name(int stage);
+json_t* stage_json(int stage);
 
-/* A JSON object as documented in the README. connect is the failed connect's
- * result, or NULL; any may be NULL. Returns NULL for no memory. */
-json_t* report_json(const verdict_t* v, const uvsmtp_result_t* connect,
+/* What went wrong, as a sentence without the server's words. */
+void report_sentence(const run_t* run, const verdict_t* v,
+                     const uvsmtp_result_t* r, char* to, size_t cap);
+/* {"code", "enhanced", "text"}, or null. */
+json_t* reply_json(const uvsmtp_reply_t* reply);
+/* ": 250 Ok" */
+void reply_print(FILE* to, const uvsmtp_reply_t* reply);
+/* The status and the sentence, without the end of the line. */
+void report_line(const run_t* run, const verdict_t* v, const uvsmtp_result_t* r,
+                 FILE* to);
+
+/* A JSON object as documented in the README: connect is the failed connect's
+ * result or NULL, sent the message's or NULL. Returns NULL for no memory. */
+json_t* report_json(const run_t* run, const verdict_t* v,
+                    const uvsmtp_result_t* connect,
                     const uvsmtp_result_t* sent);
-/* A short report for people, on out when the message was accepted, else on err.
- */
-void report_text(const verdict_t* v, const uvsmtp_result_t* connect,
-                 const uvsmtp_result_t* sent, FILE* out, FILE* err);
-/* The same two for what failed before there was a result. */
+/* The same for what failed before there was a result. */
 json_t* report_json_local(const verdict_t* v, const char* error);
+/* A short report for people, on standard output when somebody got the message,
+ * else on standard error; and what that means for who wants to send again. r is
+ * the failed connect's result for the first, or else the message's. */
+void report_text(const run_t* run, const verdict_t* v,
+                 const uvsmtp_result_t* r);
+void report_advice(const verdict_t* v, const uvsmtp_result_t* r);
+
+/* What a probe learns. Replies are in JSON from the start, since results end.
+ */
+typedef struct facts_s {
+  json_t* greeting; /* replies, or NULL */
+  json_t* ehlo;
+  json_t* helo;
+  json_t* reply;      /* the deciding one */
+  json_t* extensions; /* {KEYWORD: parameters}, in the server's order */
+  const char* stage;
+  int esmtp;
+  double ms[3];         /* connect, greeting, hello; below 0: not reached */
+  char address[2][128]; /* the server's, for scripts and for people */
+  char local[2][128];
+} facts_t;
+
+/* What nothing is known of yet. */
+void facts_init(facts_t* f);
+void facts_free(facts_t* f);
+json_t* facts_json(const run_t* run, const verdict_t* v, const facts_t* f,
+                   const char* error);
+void facts_print(const run_t* run, const facts_t* f);
+
+/* ------------------------------------------------------------------ text */
 
 /* Text of a stranger as a JSON string: what is not UTF-8 becomes U+FFFD, and so
  * does DEL. */
@@ -94,7 +271,8 @@ void text_print(FILE* to, const char* text, size_t len);
  * again might send a message twice, so that the status stands. */
 int finish(int status, int settled);
 
-/* uvsmtp send */
+/* The commands. */
 int send_main(int argc, char** argv);
+int probe_main(int argc, char** argv);
 
 #endif

@@ -74,30 +74,50 @@ def _is(value, *types):
     return type(value) in types
 
 
-def check_report(report, exit_status):
-    """Raises AssertionError unless the report has the documented shape and fits
-    the exit status."""
-    none = type(None)
+def check_reply(reply):
+    """Whether it is one, or null."""
+    return reply is None or (
+        set(reply) == {"code", "enhanced", "text"} and
+        _is(reply["code"], int) and
+        _is(reply["enhanced"], str, type(None)) and _is(reply["text"], str))
 
+
+def _need(report):
     def need(condition, what):
         if not condition:
             raise AssertionError(f"the report's {what}: {report}")
 
-    need(_is(report, dict), "type")
-    need(set(report) == {"status", "outcome", "error", "stage", "reply",
-                         "recipients", "tls", "bytes"}, "keys")
+    return need
+
+
+def check_common(report, exit_status):
+    """Checks what the reports of all commands have."""
+    need = _need(report)
     need(report["status"] in STATUSES, "status")
     need(exit_status in STATUSES[report["status"]],
          f"status, with exit status {exit_status}")
-    need(report["outcome"] in OUTCOMES, "outcome")
-    need(_is(report["error"], str, none), "error")
+    need(_is(report["error"], str, type(None)), "error")
     need((report["error"] is None) == (report["status"] == "ok"), "error")
     need(report["stage"] is None or report["stage"] in STAGES, "stage")
-    reply = report["reply"]
-    need(reply is None or
-         set(reply) == {"code", "enhanced", "text"} and
-         _is(reply["code"], int) and _is(reply["enhanced"], str, none) and
-         _is(reply["text"], str), "reply")
+    need(check_reply(report["reply"]), "reply")
+    need(report["tls"] is None, "tls")
+    need(_is(report["attempts"], list), "attempts")
+    for a in report["attempts"]:
+        need(set(a) == {"address", "status", "ms"} and
+             _is(a["address"], str) and a["status"].isupper() and
+             _is(a["ms"], int) and a["ms"] >= 0, f"attempt {a}")
+
+
+def check_report(report, exit_status):
+    """Raises AssertionError unless the report has the documented shape and fits
+    the exit status."""
+    none = type(None)
+    need = _need(report)
+    need(_is(report, dict), "type")
+    need(set(report) == {"status", "outcome", "error", "stage", "reply",
+                         "recipients", "tls", "attempts", "bytes"}, "keys")
+    check_common(report, exit_status)
+    need(report["outcome"] in OUTCOMES, "outcome")
     need(_is(report["recipients"], list), "recipients")
     for r in report["recipients"]:
         need(set(r) == {"address", "outcome", "stage", "code", "enhanced",
@@ -106,8 +126,26 @@ def check_report(report, exit_status):
              (r["stage"] is None or r["stage"] in STAGES) and
              _is(r["code"], int, none) and _is(r["enhanced"], str, none) and
              _is(r["text"], str, none), f"recipient {r}")
-    need(report["tls"] is None, "tls")
     need(_is(report["bytes"], int) and report["bytes"] >= 0, "bytes")
+
+
+def check_probe(report, exit_status):
+    """The same for a probe's."""
+    need = _need(report)
+    need(_is(report, dict), "type")
+    need(set(report) == {"status", "error", "stage", "reply", "greeting",
+                         "ehlo", "helo", "esmtp", "extensions", "address",
+                         "local", "attempts", "ms", "tls"}, "keys")
+    check_common(report, exit_status)
+    for name in ("greeting", "ehlo", "helo"):
+        need(check_reply(report[name]), name)
+    need(_is(report["esmtp"], bool), "esmtp")
+    need(_is(report["extensions"], dict) and
+         all(_is(x, str) for x in report["extensions"].values()), "extensions")
+    for name in ("address", "local"):
+        need(_is(report[name], str, type(None)), name)
+    need(set(report["ms"]) == {"connect", "greeting", "hello"} and
+         all(x is None or x >= 0 for x in report["ms"].values()), "ms")
 
 
 def argv(server, recipients, options, sender=SENDER, json_wanted=True):
@@ -119,7 +157,7 @@ def argv(server, recipients, options, sender=SENDER, json_wanted=True):
     return args + (["--json"] if json_wanted else []) + list(options)
 
 
-def result(process, out, err):
+def result(process, out, err, check=check_report):
     """The result of a run with --json."""
     out = out.decode("utf-8")
     err = err.decode("utf-8", "replace")
@@ -127,7 +165,7 @@ def result(process, out, err):
         raise AssertionError(
             f"not one line: {out!r}, exit {process.returncode}, {err}")
     report = json.loads(out)
-    check_report(report, process.returncode)
+    check(report, process.returncode)
     return Result(process.returncode, report, out, err)
 
 
@@ -153,6 +191,15 @@ def send(server, recipients, *options, message=b"Subject: x\n\nhello\n",
                               capture_output=True, check=False,
                               timeout=RUN_TIMEOUT)
     return result(done, done.stdout, done.stderr)
+
+
+def probe(server, *options, env=None):
+    """Probes a server with --json."""
+    done = subprocess.run(
+        [programs["tool"], "probe", "--json", *options, server],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        timeout=RUN_TIMEOUT, env=env)
+    return result(done, done.stdout, done.stderr, check_probe)
 
 
 def interrupt(server, recipients, *options, when, signum=signal.SIGINT,

@@ -2,13 +2,12 @@
 """The command line as a process: standard streams that are closed or broken, and
 a resolver that is stuck or fails. Arguments: TOOL SINK."""
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
-import unittest
 
 import client
+import double
 import processes
 from client import Case
 from recorder import CLOSE, Recorder
@@ -126,60 +125,23 @@ class Streams(Case):
                 self.assertEqual(done.returncode, status)
 
 
-# Instead of the C library's: fails as it is told, or never comes back. That it
-# was called is shown by a file.
-DOUBLE = r"""
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-int getaddrinfo(const char* name, const char* service,
-                const struct addrinfo* hints, struct addrinfo** list) {
-  const char* error = getenv("DOUBLE_ERROR");
-  (void)name;
-  (void)service;
-  (void)hints;
-  *list = NULL;
-  close(open(getenv("DOUBLE_CALLED"), O_CREAT | O_WRONLY, 0600));
-  errno = EIO;
-  if (error != NULL) return atoi(error);
-  for (;;) pause();
-}
-"""
-
-
 class Resolver(Case):
     """Names that can't be looked up."""
 
     @classmethod
     def setUpClass(cls):
-        compiler = shutil.which("cc")
-        if compiler is None:
-            raise unittest.SkipTest("cc is missing (package gcc)")
-        cls.directory = processes.scratch()
-        source = os.path.join(cls.directory, "double.c")
-        cls.double = os.path.join(cls.directory, "double.so")
-        processes.write(source, DOUBLE)
-        subprocess.run([compiler, "-shared", "-fPIC", "-o", cls.double, source],
-                       check=True)
+        cls.double = double.Double()
 
     def setUp(self):
-        self.called = tempfile.mktemp(dir=self.directory)
+        self.double.forget()
 
     def environment(self, error=None):
-        env = dict(os.environ, LD_PRELOAD=self.double,
-                   DOUBLE_CALLED=self.called)
-        # A library before its own worries the address sanitizer.
-        env["ASAN_OPTIONS"] = ":".join(filter(None, (
-            env.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
-        if error is not None:
-            env["DOUBLE_ERROR"] = str(int(error))
-        return env
+        if error is None:
+            return self.double.environment()
+        return self.double.environment(DOUBLE_ERROR=str(int(error)))
 
     def was_called(self):
-        processes.wait_until(lambda: os.path.exists(self.called), 20,
+        processes.wait_until(self.double.was_called, 20,
                              lambda: "the resolver was not asked")
 
     def test_interrupt(self):

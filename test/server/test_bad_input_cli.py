@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: MIT
+"""What makes no sense: one clear line that names the option and its value, the
+right exit status, and no word to the server. Arguments: TOOL SINK."""
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import tempfile
+import termios
+
+import client
+import processes
+from client import Case
+from recorder import Recorder
+from slow import Slow
+
+LONG = "x" * 300
+
+# What follows --server, and what is said of it.
+URLS = {
+    "": "it is empty",
+    "smtp://": "there is no host",
+    "lmtp://": "there is no host",
+    "smtp:///": "there is no host",
+    "smtp://:25": "there is no host",
+    "smtp://?x": "there is no host",
+    ":25": "there is no host",
+    "http://x": "the scheme is neither smtp nor lmtp",
+    "mail://x": "the scheme is neither smtp nor lmtp",
+    "://x": "the scheme is neither smtp nor lmtp",
+    "smtps://x": "needs TLS",
+    "SMTPS://x": "needs TLS",
+    "lmtps://x": "needs TLS",
+    "smtp://user@x": "a user needs AUTH",
+    "smtp://@x": "a user needs AUTH",
+    "user@x": "a user needs AUTH",
+    "mailto:user@x": "a user needs AUTH",
+    "smtp://x/path": "a path follows the host",
+    "smtp://x:25//": "a path follows the host",
+    "smtp://x?tls=1": "a query follows the host",
+    "smtp://x/?tls=1": "a query follows the host",
+    "smtp://x:25?": "a query follows the host",
+    "smtp://x#top": "a fragment follows the host",
+    "smtp://x/#top": "a fragment follows the host",
+    "smtp://a%20b": "a host is not percent-encoded",
+    "smtp://%6Cocalhost": "a host is not percent-encoded",
+    "smtp://[::1]%25lo": "a host is not percent-encoded",
+    "smtp://a b": "a space or control character",
+    "smtp:// x": "a space or control character",
+    " smtp://x": "the scheme is neither",
+    "smtp://x ": "a space or control character",
+    "smtp://x\r\ny": "a space or control character",
+    "smtp://x\x7fy": "a space or control character",
+    "x y": "a space or control character",
+    "smtp://x:0": "the port is not in 1..65535",
+    "smtp://x:65536": "the port is not in 1..65535",
+    "smtp://x:70000": "the port is not in 1..65535",
+    "smtp://[::1]:70000": "the port is not in 1..65535",
+    "smtp://x:99999999999999999999": "the port is not in 1..65535",
+    "smtp://x:y": "the port is not a number",
+    "smtp://x:-1": "the port is not a number",
+    "smtp://x:+1": "the port is not a number",
+    "smtp://x:25x": "the port is not a number",
+    "smtp://x:0x19": "the port is not a number",
+    "smtp://x:": "there is no port behind the colon",
+    "smtp://[::1]:": "there is no port behind the colon",
+    "smtp://[::1": "the bracket is not closed",
+    "smtp://[": "the bracket is not closed",
+    "smtp://::1]": "the colons make no IPv6 address",
+    "smtp://x]": "brackets belong around the whole address",
+    "smtp://a[b]:25": "brackets belong around the whole address",
+    "smtp://[::1]25": "text follows the bracket",
+    "smtp://[::1]]": "text follows the bracket",
+    "smtp://[localhost]": "the host can't be used",
+    "smtp://[]": "the host can't be used",
+    "smtp://[1::2::3]": "the host can't be used",
+    "smtp://localhost:25:": "the colons make no IPv6 address",
+    "smtp://::1::": "the colons make no IPv6 address",
+    "a:b:c": "the colons make no IPv6 address",
+    "1:2:25": "the colons make no IPv6 address",
+    "smtp:127.0.0.1:4602": "the colons make no IPv6 address",
+    "smtp:localhost": "behind the scheme come",
+    "smtp:": "behind the scheme come",
+    "lmtp:": "behind the scheme come",
+    "lmtp:localhost": "behind the scheme come",
+    "localhost:smtp": "the port is not a number",
+    "smtp://[fe80::1%25]": "there is no zone",
+    "smtp://[fe80::1%]": "there is no zone",
+    "smtp://[fe80::1%25%]": "the zone is not well encoded",
+    "smtp://[fe80::1%25%0a]": "the zone is not well encoded",
+    "smtp://[fe80::1%25nosuch]": "the host can't be used",
+    "smtp://[fe80::1%nosuch]": "the host can't be used",
+    "smtp://::1%nosuch": "the host can't be used",
+    "smtp://" + LONG: "the host is too long",
+    "/" + LONG: "the path is too long",
+    "smtp:/" + LONG: "the path is too long",
+    "/" + "x" * 150: "the host can't be used",  # longer than sockets take
+}
+
+# Other options, each with its value, and what is said of them.
+VALUES = [
+    ("--timeout", "0", "not above 0"),
+    ("--timeout", "-1", "not above 0"),
+    ("--timeout", "nan", "not above 0"),
+    ("--timeout", "1e10", "not above 0"),
+    ("--timeout", "x", "not a number"),
+    ("--timeout", "", "not a number"),
+    ("--timeout", "1s", "not a number"),
+    ("--connect-timeout", "0", "not above 0"),
+    ("--message-timeout", "0", "not above 0"),
+    ("--message-timeout", "soon", "not a number"),
+    ("--keepalive", "0", "1..32767"),
+    ("--keepalive", "99999", "1..32767"),
+    ("--keepalive", "1.5", "whole number"),
+    ("--keepalive", "-3", "whole number"),
+    ("--keepalive", "", "whole number"),
+    ("--bind", "nonsense", "not an address"),
+    ("--bind", "", "there is no host"),
+    ("--bind", "127.0.0.1:x", "the port is not a number"),
+    ("--bind", "127.0.0.1:70000", "the port is not in 1..65535"),
+    ("--bind", "127.0.0.1:0", "the port is not in 1..65535"),
+    ("--bind", "[::1", "the bracket is not closed"),
+    ("--bind", LONG, "too long"),
+    ("--tls", "required", "no TLS"),
+    ("--tls", "", "no TLS"),
+    ("--helo", "a b", "printable"),
+    ("--helo", "a\r\nb", "printable"),
+    ("--helo", "", "printable"),
+    ("--helo", "x" * 3000, "too long"),
+    ("--mail-option", "A=1\r\nRSET", "malformed"),
+    ("--mail-option", "X Y", "malformed"),
+    ("--mail-option", "", "malformed"),
+    ("--rcpt-option", "A=1\nRSET", "malformed"),
+    ("--rcpt-option", "=x", "malformed"),
+    ("--to", "", "malformed"),
+    ("--to", "a b@example.net", "malformed"),
+    ("--to", "a@example.net\r\nRCPT TO:<b@example.net>", "malformed"),
+    ("--to", "a\n@b", "malformed"),
+    ("--to", "a\x7f@b", "malformed"),
+    ("--to", "x" * 3000 + "@example.net", "malformed"),
+    ("--from", "a\r\nQUIT", "malformed"),
+    ("--from", "a b@example.org", "malformed"),
+    ("--from", "x" * 3000 + "@example.org", "malformed"),
+]
+
+# Whole command lines behind the command's name, and what is said of them.
+LINES = [
+    ([], "usage"),
+    (["nonsense"], "no command"),
+    (["--nonsense"], "no command"),
+    (["send"], "no recipient"),
+    (["send", "--from", "a@b", "--server"], "--server: its argument is missing"),
+    (["send", "--from", "a@b"], "no recipient"),
+    (["send", "--to", "a@b"], "no sender"),
+    (["send", "--nonsense"], "--nonsense: there is no such option"),
+    (["send", "--nonsense=3"], "--nonsense=3: there is no such option"),
+    (["send", "--no"], "--no: not an option of this command, or the beginning"),
+    (["send", "-x"], "-x: there is no such option"),
+    (["send", "--json=1"], "--json=1: it takes no argument"),
+    (["send", "--trace=loud"], "--trace loud: it can be"),
+    (["send", "--to"], "--to: its argument is missing"),
+    (["probe"], "no server"),
+    (["probe", ""], "URL '': it is empty"),
+    (["probe", "x:70000"], "URL x:70000: the port is not in 1..65535"),
+    (["probe", "--server", "x:70000"], "--server x:70000: the port"),
+    (["probe", "x", "y"], "y: there is more than one server"),
+    (["probe", "--server", "x", "y"], "y: there is more than one server"),
+    (["probe", "--server", "x", "--server", "y"], "--server y: the server is"),
+    (["probe", "--from", "a@b", "x"], "--from: not an option of this command"),
+    (["probe", "[x]"], "URL [x]: the host can't be used"),
+    (["probe", "--helo", "a b", "x"], "--helo a b: not one word"),
+]
+
+
+class BadInput(Case):
+    """Nothing is connected, and it says why."""
+
+    def setUp(self):
+        self.recorder = Recorder()
+        self.recorder.__enter__()
+        self.addCleanup(self.recorder.__exit__)
+
+    def said(self, args, exit_status, data=b"x\n"):
+        """The line that is said; nobody was connected to."""
+        code, out, err = client.run([client.programs["tool"], *args], data)
+        self.assertEqual((code, out), (exit_status, b""), (args, err))
+        self.assertEqual(self.recorder.sessions, [], args)
+        self.assertRegex(err, rb"\A[ -~\n]+\n\Z")
+        return err.decode()
+
+    def check(self, args, exit_status, *words):
+        """Said to people in a line, and to scripts."""
+        line = self.said(args, exit_status)
+        self.assertEqual(line.count("\n"), 1, line)
+        self.assertTrue(line.startswith("uvsmtp: "), line)
+        for word in words:
+            self.assertIn(word, line)
+        code, out, err = client.run(
+            [client.programs["tool"], args[0], "--json", *args[1:]], b"x\n")
+        got = client.result(subprocess.CompletedProcess([], code), out, err,
+                            client.check_probe if args[0] == "probe" else
+                            client.check_report)
+        self.assertEqual((got.exit, err), (exit_status, b""))
+        self.assertIn(words[-1], got.report["error"])
+        self.assertEqual(self.recorder.sessions, [], args)
+        return got
+
+    def message(self, *options):
+        return ["send", "--server", self.recorder.url, "--from", "a@b.example",
+                "--to", "c@d.example", *options]
+
+    def test_urls(self):
+        """What is no server."""
+        for url, words in URLS.items():
+            with self.subTest(url[:50]):
+                shown = url if len(url) < 50 and "@" not in url and \
+                    url.isprintable() else ""
+                got = self.check([*self.message(), "--server", url], 64,
+                                 f"--server {shown}", words)
+                self.assertEqual(got.status, "invalid-argument")
+
+    def test_password(self):
+        """A password in a URL is not told."""
+        for url in ("smtp://me:s3cr3t@x", "me:s3cr3t@x", "http://s3cr3t@x"):
+            for args in ([*self.message(), "--server", url], ["probe", url]):
+                self.assertNotIn("s3cr3t", self.said(args, 64))
+
+    def test_values(self):
+        """Options whose value makes no sense, and addresses."""
+        for option, value, words in VALUES:
+            with self.subTest(f"{option} {value[:50]}"):
+                shown = value if value.isprintable() and len(value) < 50 else ""
+                got = self.check(self.message(option, value), 64,
+                                 f"{option} {shown}", words)
+                self.assertEqual(got.status, "invalid-argument")
+
+    def test_lines(self):
+        """Too little, too much, unknown."""
+        for args, words in LINES:
+            with self.subTest(args):
+                if not args or args[0] not in ("send", "probe"):
+                    self.assertIn(words, self.said(args, 64))
+                else:
+                    self.check(args, 64, words)
+
+    def test_files(self):
+        """What can't be read."""
+        with tempfile.TemporaryDirectory() as d:
+            none = os.path.join(d, "none")
+            for name, words in (
+                    (d, "it is a directory"),
+                    (none, "no such file or directory"),
+                    (os.path.join(d, "x", "y"), "no such file or directory"),
+                    (os.path.join(__file__, "x"), "not a directory"),
+                    (os.path.join(d, LONG), "name too long")):
+                with self.subTest(name):
+                    got = self.check(self.message(name), 66, name[:150], words)
+                    self.assertEqual(got.status, "local-error")
+            if os.geteuid() != 0:
+                with open(none, "wb"):
+                    os.chmod(none, 0)
+                self.check(self.message(none), 66, none, "permission denied")
+        self.check(self.message(""), 64, "FILE has an empty name")
+        self.check(self.message("one", "two"), 64, "two: there is more than")
+
+    def test_directory_as_input(self):
+        """Standard input is a directory."""
+        with tempfile.TemporaryDirectory() as d:
+            fd = os.open(d, os.O_RDONLY)
+            try:
+                done = subprocess.run(
+                    [client.programs["tool"], *self.message()], stdin=fd,
+                    capture_output=True, check=False,
+                    timeout=client.RUN_TIMEOUT)
+            finally:
+                os.close(fd)
+        self.assertEqual((done.returncode, done.stdout), (66, b""))
+        self.assertIn(b"standard input: it is a directory",
+                      done.stderr)
+        self.assertEqual(self.recorder.sessions, [])
+
+
+class Failing(Case):
+    """Sources that end badly: nobody gets half a message."""
+
+    def check_half(self, recorder, mode):
+        """No end of a message was seen."""
+        for lines in recorder.sessions:
+            self.assertFalse([x for x in lines if isinstance(x, str) and
+                              x.startswith("BDAT") and x.endswith("LAST")])
+            if mode.startswith("DATA"):
+                self.assertFalse([x for x in lines if isinstance(x, bytes)])
+
+    def broken(self, recorder, octets, options):
+        """Sends what a connection brings that is reset after these octets."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            stdin = socket.create_connection(listener.getsockname())
+            writer, _ = listener.accept()
+        with stdin, writer:
+            process = subprocess.Popen(
+                client.argv(recorder.url, ["a@example.net"], options),
+                stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin.close()
+            writer.sendall(octets)
+            # All of it has to be read before the reset, which would drop it.
+            recorder.wait_for("BDAT" if "--no-chunking" not in options
+                              else "DATA")
+            processes.wait_until(lambda: not unsent(writer), 20,
+                                 lambda: "it is not read")
+            writer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                              struct.pack("ii", 1, 0))
+            writer.close()
+            out, err = process.communicate(timeout=client.RUN_TIMEOUT)
+        return client.result(process, out, err)
+
+    def test_reset(self):
+        """Standard input breaks off."""
+        for mode, options in client.MODES.items():
+            with self.subTest(mode), Recorder(
+                    extensions=("PIPELINING", "CHUNKING")) as recorder:
+                # More than a chunk's worth, so that there is one.
+                got = self.broken(recorder, b"0123456\n" * 40000, options)
+                self.check_sent(got, "local-error", 74)
+                self.assertIn("reading standard input failed: connection reset",
+                              got.report["error"])
+                self.check_half(recorder, mode)
+
+    def test_shorter(self):
+        """The file becomes shorter while it is sent."""
+        for mode, options in client.MODES.items():
+            with self.subTest(mode), tempfile.NamedTemporaryFile() as f, Slow(
+                    chunking="DATA" not in mode) as server:
+                f.write(b"0123456\n" * 4000000)
+                f.flush()
+                process = subprocess.Popen(
+                    client.argv(server.url, ["a@example.net"],
+                                [*options, f.name]),
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE)
+                self.assertTrue(server.text.wait(20))
+                os.ftruncate(f.fileno(), 100)
+                server.go.set()
+                out, err = process.communicate(timeout=client.RUN_TIMEOUT)
+                got = client.result(process, out, err)
+                self.check_sent(got, "local-error", 74)
+                self.assertIn(f.name, got.report["error"])
+            self.assertFalse(server.ended)
+
+    def test_no_reading(self):
+        """It can be opened, but not read."""
+        name = "/proc/self/mem"
+        if not os.path.exists(name):
+            self.skipTest("there is no /proc")
+        with Recorder() as recorder:
+            got = client.send(recorder.url, ["a@example.net"], name,
+                              stdin=True)
+            self.check_sent(got, "local-error", 66)
+            self.assertFalse([x for x in recorder.sessions[0]
+                              if x.startswith("MAIL")])
+
+
+def unsent(writer):
+    """Octets that the other end has not been given (SIOCOUTQ)."""
+    return struct.unpack("i", fcntl.ioctl(
+        writer.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+
+
+if __name__ == "__main__":
+    client.main()

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* input.c: where the message comes from, looked at before anything is
+ * connected: a server that is kept waiting for a slow or missing message ends
+ * the session, and one that can't be read is no reason to call. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* There is no loop yet to hear of signals. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int signum) {
+  (void)signum;
+  stopped = 1;
+}
+
+/* Holds the signals back but where ppoll lets them in, so that none comes just
+ * before a read that would wait. *before gets the mask to wait with. */
+static void hold_signals(sigset_t* before) {
+  static const int signums[2] = {SIGINT, SIGTERM};
+  struct sigaction act;
+  struct sigaction old;
+  sigset_t held;
+  size_t i;
+  memset(&act, 0, sizeof(act));
+  act.sa_handler = stop;
+  sigemptyset(&held);
+  for (i = 0; i < 2; i++) {
+    (void)sigaddset(&held, signums[i]);
+    if (sigaction(signums[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+      (void)sigaction(signums[i], &act, NULL);
+  }
+  (void)sigprocmask(SIG_BLOCK, &held, before);
+}
+
+/* Waits until standard input has octets or an end. 0 or an errno. */
+static int await(const sigset_t* mask) {
+  struct pollfd poll_fd = {STDIN_FILENO, POLLIN, 0};
+  while (!stopped) {
+    if (ppoll(&poll_fd, 1, NULL, mask) >= 0) return 0;
+    if (errno != EINTR && errno != EAGAIN) return errno;
+  }
+  return EINTR;
+}
+
+/* Reads what is typed, up to the end. 0 or an errno. */
+static int read_typed(input_t* in, const sigset_t* mask) {
+  size_t cap = 0;
+  fputs("uvsmtp: type the message; Ctrl-D on a line of its own ends it\n",
+        stderr);
+  for (;;) {
+    ssize_t n;
+    int rc = await(mask);
+    if (rc != 0) return rc;
+    if (in->len == cap) {
+      char* more;
+      cap = cap == 0 ? 65536 : cap * 2;
+      more = realloc(in->typed, cap);
+      if (more == NULL) return ENOMEM;
+      in->typed = more;
+    }
+    n = read(STDIN_FILENO, in->typed + in->len, cap - in->len);
+    if (n == 0) return 0;
+    if (n < 0 && errno != EINTR && errno != EAGAIN) return errno;
+    if (n > 0) in->len += (size_t)n;
+  }
+}
+
+static int prepare_stdin(input_t* in) {
+  sigset_t before;
+  struct stat st;
+  int flags = fcntl(STDIN_FILENO, F_GETFL);
+  int rc;
+  if (flags < 0) return errno;
+  if ((flags & O_ACCMODE) == O_WRONLY) return EBADF;
+  if (fstat(STDIN_FILENO, &st) == 0 && S_ISDIR(st.st_mode)) return EISDIR;
+  hold_signals(&before);
+  in->typing = isatty(STDIN_FILENO);
+  rc = in->typing ? read_typed(in, &before) : await(&before);
+  (void)sigprocmask(SIG_SETMASK, &before, NULL);
+  return rc;
+}
+
+/* Opening a pipe would wait for whoever writes it. */
+static int prepare_file(const char* path) {
+  struct stat st;
+  int fd;
+  if (stat(path, &st) != 0) return errno;
+  if (S_ISDIR(st.st_mode)) return EISDIR;
+  if (!S_ISREG(st.st_mode)) return access(path, R_OK) == 0 ? 0 : errno;
+  fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  (void)close(fd);
+  return 0;
+}
+
+int input_stopped(void) { return stopped; }
+
+int input_prepare(input_t* in, const char* file, char* error, size_t cap) {
+  int rc;
+  memset(in, 0, sizeof(*in));
+  in->name = "standard input";
+  if (file != NULL && strcmp(file, "-") != 0) in->name = in->path = file;
+  rc = in->path == NULL ? prepare_stdin(in) : prepare_file(in->path);
+  if (stopped) {
+    snprintf(error, cap, "interrupted before anything was sent");
+    return EXIT_INTERRUPTED;
+  }
+  if (rc == 0) return 0;
+  snprintf(error, cap, "%.200s: %s", in->name,
+           rc == EISDIR ? "it is a directory"
+                        : uvsmtp_strerror(uv_translate_sys_error(rc)));
+  return rc == ENOMEM ? EXIT_OS : EXIT_NO_INPUT;
+}
+
+void input_free(input_t* in) {
+  free(in->typed);
+  in->typed = NULL;
+}
