@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+# Completion for uvsmtp in bash.
+
+# Of these words, those that begin like the current one.
+_uvsmtp_words() {
+  mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+}
+
+# Outside of a completion, as in a test, there are no such settings.
+_uvsmtp_setting() {
+  compopt -o "$1" 2>/dev/null
+}
+
+_uvsmtp_files() {
+  mapfile -t COMPREPLY < <(compgen -f -- "$1")
+  _uvsmtp_setting filenames
+}
+
+_uvsmtp_server() {
+  if [[ $1 = /* ]]; then
+    _uvsmtp_files "$1"
+  else
+    _uvsmtp_words 'smtp:// lmtp://' "$1"
+    _uvsmtp_setting nospace
+  fi
+}
+
+_uvsmtp_value() {
+  if [[ $1 = --tls ]]; then
+    _uvsmtp_words none "$2"
+  else
+    _uvsmtp_server "$2"
+  fi
+}
+
+_uvsmtp() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+  local command=${COMP_WORDS[1]} options
+  local both='--bind --connect-timeout --help --helo --in-turn --json --server
+    --timeout --tls --trace'
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    _uvsmtp_words 'send probe --help --version' "$cur"
+    return
+  fi
+  case $command in
+    send)
+      options="$both --from --keepalive --mail-option --message-timeout
+        --no-chunking --no-pipelining --no-progress --progress --rcpt-option
+        --to"
+      ;;
+    probe) options=$both ;;
+    *) return ;;
+  esac
+  # Bash divides words at these: a URL, an address or "--option=value" comes as
+  # several. Of what is behind, only the values of options are known.
+  if [[ $cur = [:@] || $prev = [:@] ]]; then
+    return
+  fi
+  if [[ $cur = '=' || $prev = '=' ]]; then
+    if [[ $cur = '=' ]]; then cur=; else prev=${COMP_WORDS[COMP_CWORD - 2]}; fi
+    case $prev in
+      --trace) _uvsmtp_words 'times text times,text' "$cur" ;;
+      --server | --tls) _uvsmtp_value "$prev" "$cur" ;;
+    esac
+    return
+  fi
+  case $prev in
+    --server | --tls) _uvsmtp_value "$prev" "$cur" ;;
+    --mail-option) _uvsmtp_words 'BODY=7BIT BODY=8BITMIME RET=FULL RET=HDRS
+      SMTPUTF8' "$cur" ;;
+    --rcpt-option) _uvsmtp_words 'NOTIFY=DELAY NOTIFY=FAILURE NOTIFY=NEVER
+      NOTIFY=SUCCESS' "$cur" ;;
+    --helo) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+    --bind | --connect-timeout | --from | --keepalive | --message-timeout | \
+      --timeout | --to) ;;
+    *) _uvsmtp_argument "$command" "$options" "$cur" ;;
+  esac
+}
+
+# What is no option's value.
+_uvsmtp_argument() {
+  if [[ $3 = -* ]]; then
+    _uvsmtp_words "$2" "$3"
+  elif [[ $1 = probe ]]; then
+    _uvsmtp_server "$3"
+  else
+    _uvsmtp_files "$3"
+  fi
+}
+
+complete -F _uvsmtp uvsmtp
