@@ -342,8 +342,8 @@ def add_tests(case, prefix, names):
 
 
 def main():
-    """argv: the tool, the sink, then names of tests. Ends with 77 if there was
-    nothing that could be run."""
+    """argv: the tool, or the directory of several; the sink; then names of
+    tests. Ends with 77 if there was nothing that could be run."""
     if len(sys.argv) < 3:
         print(f"usage: {sys.argv[0]} TOOL SINK [TEST...]", file=sys.stderr)
         sys.exit(64)

@@ -21,8 +21,9 @@ class Recorder:
     """Serves any number of connections on 127.0.0.1, one thread for each.
 
     replies overrides the reply to a verb, or to GREETING, or to DOT: a text,
-    one of the words above, or a list of both, one for each time the verb comes
-    (the last stays). A text may end in "!close". DATA and BDAT texts are
+    one of the words above, an Event to wait for before the usual reply, or a
+    list of these, one for each time the verb comes (the last stays). A text may
+    end in "!close". DATA and BDAT texts are
     swallowed. sessions has a list for each connection: its lines, and each text
     as bytes.
 
@@ -149,6 +150,9 @@ class Dialogue:
         reply = usual
         if planned:
             reply = planned.pop(0) if len(planned) > 1 else planned[0]
+        if isinstance(reply, threading.Event):
+            reply.wait(30)
+            reply = usual
         if reply == SILENT:
             while self.connection.recv(4096):
                 pass
