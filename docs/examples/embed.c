@@ -9,15 +9,13 @@
 #include <string.h>
 #include <uvsmtp.h>
 
-/* begin */
+/* begin: all */
 static void on_sent(uvsmtp_session_t* s, const uvsmtp_result_t* r, void* data) {
-  *(int*)data = uvsmtp_result_status(r);
+  int status = uvsmtp_result_status(r);
+  int cause = uvsmtp_result_cause(r);
   printf("%s: %s\n", uvsmtp_outcome_name(uvsmtp_result_outcome(r)),
-         uvsmtp_strerror(uvsmtp_result_status(r)));
-}
-
-static void on_quit(uvsmtp_session_t* s, const uvsmtp_result_t* r, void* data) {
-  uvsmtp_session_close(s, NULL, NULL); /* every session needs its close */
+         uvsmtp_strerror(cause != 0 ? cause : status));
+  *(int*)data = status;
 }
 
 /* Three calls at once: they are queued, and complete in order. */
@@ -26,10 +24,9 @@ static int deliver(uvsmtp_env_t* env, const uvsmtp_target_t* server,
   uvsmtp_session_t* session;
   int err = uvsmtp_session_new(&session, env, NULL);
   if (err != 0) return err;
-  if ((err = uvsmtp_connect(session, server, NULL, NULL)) != 0 ||
-      (err = uvsmtp_send(session, message, on_sent, status)) != 0 ||
-      (err = uvsmtp_quit(session, on_quit, NULL)) != 0)
-    uvsmtp_session_close(session, NULL, NULL);
+  err = uvsmtp_connect(session, server, NULL, NULL);
+  if (err == 0) err = uvsmtp_send(session, message, on_sent, status);
+  uvsmtp_session_end(session, NULL, NULL); /* QUIT, and the session's end */
   return err;
 }
 /* end */

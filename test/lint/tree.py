@@ -16,7 +16,8 @@ from pathlib import Path
 
 TOPS = ("include", "lib", "tool", "bench", "docs", "test", ".ci")
 ROOT_FILES = ("meson.build", "meson_options.txt", "dev", ".clang-format",
-              ".editorconfig", ".gitignore", "README.md", "CHANGELOG.md")
+              ".editorconfig", ".gitignore", "README.md", "CHANGELOG.md",
+              "CONTRIBUTING.md")
 # What has no place for a comment, or is a message octet by octet.
 SILENT = {".eml", ".png", ".pyc"}
 # Blanks mean something there, or come from a program.
@@ -62,6 +63,7 @@ def check_listed(root):
     wanted = [*(root / "lib").rglob("*.c"), *(root / "tool").glob("*.c"),
               *(root / "bench").glob("*.c"),
               *(root / "docs/examples").glob("*.c"),
+              *(root / "docs/examples").glob("*.cc"),
               *(root / "test").rglob("*.c"),
               *(root / "test").rglob("test_*.py"),
               *(root / "test/lint").glob("*.py"),
