@@ -71,6 +71,7 @@ UVSMTP_EXTERN void uvsmtp_query_done(uvsmtp_query_t* query, int status,
                                      const struct sockaddr* const* addresses,
                                      size_t n);
 
+/* What an environment is made with. */
 typedef struct uvsmtp_env_config_s {
   size_t size;
   const uvsmtp_mem_t* mem;     /* NULL: malloc and free. Copied */
@@ -79,6 +80,7 @@ typedef struct uvsmtp_env_config_s {
 #define UVSMTP_ENV_CONFIG_INIT \
   { sizeof(uvsmtp_env_config_t), NULL, NULL }
 
+/* The environment has closed, and is gone when this returns. */
 typedef void (*uvsmtp_env_cb)(uvsmtp_env_t* env, void* data);
 
 /* Makes an environment on loop, which must outlive it. config may be NULL. 0,
@@ -94,6 +96,7 @@ UVSMTP_EXTERN int uvsmtp_env_new(uvsmtp_env_t** env, uv_loop_t* loop,
 UVSMTP_EXTERN int uvsmtp_env_close(uvsmtp_env_t* env, uvsmtp_env_cb cb,
                                    void* data);
 
+/* The loop that it was made on. */
 UVSMTP_EXTERN uv_loop_t* uvsmtp_env_loop(const uvsmtp_env_t* env);
 
 /* --------------------------------------------------------------- session */
@@ -103,12 +106,13 @@ typedef struct uvsmtp_session_s uvsmtp_session_t;
 
 /* Ports that are meant when none is given. */
 enum uvsmtp_port {
-  UVSMTP_PORT_SMTP = 25,
+  UVSMTP_PORT_SMTP = 25,   /* of relays; submission is 587 */
   UVSMTP_PORT_SMTPS = 465, /* smtplib's SMTP_SSL_PORT: TLS from the first octet
                               (RFC 8314), which this version has not */
   UVSMTP_PORT_LMTP = 2003  /* smtplib's; no port is registered for LMTP */
 };
 
+/* For the flags of a target. */
 enum uvsmtp_target_flags {
   /* Leaves Nagle's algorithm on: TCP_NODELAY is set otherwise, since a session
    * writes what it has to say in one go. */
@@ -163,6 +167,7 @@ typedef struct uvsmtp_timeouts_s {
  * -1. */
 UVSMTP_EXTERN int uvsmtp_timeouts_all(uvsmtp_timeouts_t* timeouts, int64_t ms);
 
+/* What a session is made with. */
 typedef struct uvsmtp_session_config_s {
   size_t size;
   unsigned int flags;                /* uvsmtp_session_flags: LMTP ... */
@@ -174,9 +179,9 @@ typedef struct uvsmtp_session_config_s {
                               for an environment, in the background, which
                               delays the first sessions by a second at most */
   uint32_t max_reply_line; /* as in uvsmtp_proto_config_t */
-  uint32_t max_reply_octets;
-  uint32_t max_reply_lines;
-  uvsmtp_trace_cb trace;
+  uint32_t max_reply_octets; /* likewise */
+  uint32_t max_reply_lines;  /* likewise */
+  uvsmtp_trace_cb trace;     /* NULL: none */
   void* trace_arg;
   void* data; /* the caller's own: uvsmtp_session_data */
 } uvsmtp_session_config_t;
@@ -189,6 +194,7 @@ typedef struct uvsmtp_session_config_s {
 /* Every command's completion. result lives until it returns. */
 typedef void (*uvsmtp_cb)(uvsmtp_session_t* session,
                           const uvsmtp_result_t* result, void* data);
+/* The session has closed, and is gone when this returns. */
 typedef void (*uvsmtp_close_cb)(uvsmtp_session_t* session, void* data);
 
 /* Makes a session; connects nothing. config may be NULL. 0, UV_EINVAL,
@@ -321,8 +327,10 @@ UVSMTP_EXTERN int uvsmtp_data(uvsmtp_session_t* session, uvsmtp_source_t* body,
 UVSMTP_EXTERN int uvsmtp_bdat(uvsmtp_session_t* session, uvsmtp_source_t* chunk,
                               int last, uvsmtp_cb cb, void* data);
 
+/* RSET: the transaction is forgotten. */
 UVSMTP_EXTERN int uvsmtp_rset(uvsmtp_session_t* session, uvsmtp_cb cb,
                               void* data);
+/* NOOP: is the server still there? */
 UVSMTP_EXTERN int uvsmtp_noop(uvsmtp_session_t* session, uvsmtp_cb cb,
                               void* data);
 
@@ -403,6 +411,7 @@ UVSMTP_EXTERN int uvsmtp_session_state(const uvsmtp_session_t* session);
 UVSMTP_EXTERN void* uvsmtp_session_data(const uvsmtp_session_t* session);
 UVSMTP_EXTERN void uvsmtp_session_set_data(uvsmtp_session_t* session,
                                            void* data);
+/* The environment it was made on. */
 UVSMTP_EXTERN uvsmtp_env_t* uvsmtp_session_env(const uvsmtp_session_t* session);
 
 /* As uv_ref and uv_unref, for the session's connection: an unreferenced idle
@@ -444,6 +453,7 @@ UVSMTP_EXTERN void uvsmtp_source_discard(uvsmtp_source_t* source);
  * source's functions hold. */
 typedef void (*uvsmtp_print_cb)(void* arg, const char* text, size_t len);
 
+/* For the flags of a printer. */
 enum uvsmtp_print_flags {
   UVSMTP_PRINT_TIMES = 1u << 0, /* the local time before each line, and before
                                    its prefix: smtplib's debug level 2 */
@@ -457,13 +467,13 @@ enum uvsmtp_print_flags {
  * would obey. */
 typedef struct uvsmtp_printer_s {
   size_t size;
-  unsigned int flags;
+  unsigned int flags;    /* uvsmtp_print_flags */
   uvsmtp_print_cb print; /* NULL: to standard error, by write(2): errors are
                             ignored, SIGPIPE is the program's own affair */
-  void* arg;
-  const char* prefix; /* before each line, as it is, to tell sessions apart;
-                         borrowed; NULL: none */
-  uint64_t octets;    /* private from here */
+  void* arg;             /* the first argument of print */
+  const char* prefix;    /* before each line, as it is, to tell sessions apart;
+                            borrowed; NULL: none */
+  uint64_t octets;       /* private from here */
   unsigned int state;
   void* reserved[2];
 } uvsmtp_printer_t;

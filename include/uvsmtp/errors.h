@@ -36,11 +36,12 @@
      "the session ended before the verdict: delivery is unknown")              \
   XX(ESOURCE, -5013, -5000, NULL, "the source of the message failed")
 
+/* The library's own errors. */
 enum uvsmtp_error {
 #define XX(name, value, parent, class_name, text) UVSMTP_##name = value,
   UVSMTP_ERROR_MAP(XX)
 #undef XX
-      UVSMTP_ERRNO_END = -5999
+      UVSMTP_ERRNO_END = -5999 /* none of ours is below */
 };
 
 #ifdef __cplusplus

@@ -23,20 +23,21 @@
 extern "C" {
 #endif
 
+/* An engine: one side of one conversation. */
 typedef struct uvsmtp_proto_s uvsmtp_proto_t;
 
+/* What an engine is made with. */
 typedef struct uvsmtp_proto_config_s {
   size_t size;
   const uvsmtp_mem_t* mem; /* required; copied */
   unsigned int flags;      /* uvsmtp_session_flags */
   const char* local_name;  /* argument of EHLO, copied; NULL: to be set before
                               the first EHLO, else "[127.0.0.1]" */
-  /* Caps on what the server may say, 0 for the defaults: octets in a line
-   * (8192), octets of text in a reply (65536), lines in a reply (512). */
-  uint32_t max_reply_line;
-  uint32_t max_reply_octets;
-  uint32_t max_reply_lines;
-  uvsmtp_trace_cb trace; /* may be NULL */
+  /* Caps on what the server may say, 0 for the defaults: */
+  uint32_t max_reply_line;   /* octets in a line (8192) */
+  uint32_t max_reply_octets; /* octets of text in a reply (65536) */
+  uint32_t max_reply_lines;  /* lines in a reply (512) */
+  uvsmtp_trace_cb trace;     /* may be NULL */
   void* trace_arg;
 } uvsmtp_proto_config_t;
 #define UVSMTP_PROTO_CONFIG_INIT \
@@ -48,19 +49,23 @@ enum uvsmtp_op {
   UVSMTP_OP_HELLO = 2,   /* EHLO, then HELO if refused; nothing when done */
   UVSMTP_OP_EHLO = 3,    /* EHLO, or LHLO under LMTP */
   UVSMTP_OP_HELO = 4,    /* UV_EINVAL under LMTP */
-  UVSMTP_OP_MAIL = 5,    /* the commands of a transaction, one by one: */
-  UVSMTP_OP_RCPT = 6,    /* none sends RSET by itself */
-  UVSMTP_OP_DATA = 7,
-  UVSMTP_OP_BDAT = 8,
-  UVSMTP_OP_RSET = 9,
-  UVSMTP_OP_NOOP = 10,
-  UVSMTP_OP_QUIT = 11,
+  UVSMTP_OP_MAIL = 5,    /* MAIL; HELLO first if needed. This and the next three
+                            are the commands of a transaction, one by one: none
+                            sends RSET by itself */
+  UVSMTP_OP_RCPT = 6,    /* RCPT */
+  UVSMTP_OP_DATA = 7,    /* DATA and the text */
+  UVSMTP_OP_BDAT = 8,    /* BDAT and one chunk */
+  UVSMTP_OP_RSET = 9,    /* RSET */
+  UVSMTP_OP_NOOP = 10,   /* NOOP */
+  UVSMTP_OP_QUIT = 11,   /* QUIT */
   UVSMTP_OP_COMMAND = 12, /* any other command of one line and one reply */
   UVSMTP_OP_SEND = 13     /* a whole message; HELLO first if needed */
 };
 
+/* Any function, to be cast back to what it is. */
 typedef void (*uvsmtp_fn)(void);
 
+/* One of them, and what it needs. */
 typedef struct uvsmtp_request_s {
   size_t size;
   int op;           /* uvsmtp_op */
@@ -85,11 +90,11 @@ typedef struct uvsmtp_request_s {
 
 /* A finished request. */
 typedef struct uvsmtp_event_s {
-  size_t size; /* set by the host before uvsmtp_proto_next */
-  int op;
+  size_t size;                   /* set by the host before uvsmtp_proto_next */
+  int op;                        /* of the request */
   const uvsmtp_result_t* result; /* until the next call of next or free */
-  uvsmtp_fn fn;
-  void* data;
+  uvsmtp_fn fn;                  /* of the request */
+  void* data;                    /* of the request */
 } uvsmtp_event_t;
 #define UVSMTP_EVENT_INIT \
   { sizeof(uvsmtp_event_t), 0, NULL, NULL, NULL }
@@ -101,16 +106,17 @@ enum uvsmtp_phase {
   UVSMTP_PHASE_CONNECT = 1,  /* the transport */
   UVSMTP_PHASE_GREETING = 2, /* the initial 220 */
   UVSMTP_PHASE_HELLO = 3,    /* the reply to EHLO, LHLO or HELO */
-  UVSMTP_PHASE_MAIL = 4,
-  UVSMTP_PHASE_RCPT = 5,
-  UVSMTP_PHASE_DATA = 6,    /* the 354 */
-  UVSMTP_PHASE_TEXT = 7,    /* 64 KiB more of the message text to leave */
-  UVSMTP_PHASE_DOT = 8,     /* a final reply, or the reply to a BDAT chunk */
-  UVSMTP_PHASE_COMMAND = 9, /* RSET, NOOP and other commands */
-  UVSMTP_PHASE_QUIT = 10,
-  UVSMTP_PHASE_END = 11
+  UVSMTP_PHASE_MAIL = 4,     /* the reply to MAIL */
+  UVSMTP_PHASE_RCPT = 5,     /* the reply to RCPT */
+  UVSMTP_PHASE_DATA = 6,     /* the 354 */
+  UVSMTP_PHASE_TEXT = 7,     /* 64 KiB more of the message text to leave */
+  UVSMTP_PHASE_DOT = 8,      /* a final reply, or the reply to a BDAT chunk */
+  UVSMTP_PHASE_COMMAND = 9,  /* RSET, NOOP and other commands */
+  UVSMTP_PHASE_QUIT = 10,    /* the reply to QUIT, and the connection's end */
+  UVSMTP_PHASE_END = 11      /* how many there are */
 };
 
+/* What the engine may want of its transport. */
 enum uvsmtp_wants {
   UVSMTP_WANTS_OPEN = 1, /* connect the transport, then _up or _lost */
   UVSMTP_WANTS_CLOSE = 2 /* the session is over: drop the connection, then say

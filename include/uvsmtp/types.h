@@ -58,11 +58,12 @@ extern "C" {
   XX(COMMAND, 32, "command")                              \
   XX(CHUNK_TEXT, 33, "chunk")
 
+/* The states. */
 enum uvsmtp_state {
 #define XX(name, value, text) UVSMTP_STATE_##name = value,
   UVSMTP_STATE_MAP(XX)
 #undef XX
-      UVSMTP_STATE_END = 64
+      UVSMTP_STATE_END = 64 /* none is above */
 };
 
 /* "MAIL", "READY" ...; "?" for a number that is no state. Static. */
@@ -98,8 +99,8 @@ UVSMTP_EXTERN const char* uvsmtp_outcome_name(int outcome);
 
 /* Bytes that someone else owns; not terminated. */
 typedef struct uvsmtp_slice_s {
-  const void* base;
-  size_t len;
+  const void* base; /* the first of them */
+  size_t len;       /* how many */
 } uvsmtp_slice_t;
 
 /* A reply of the server, read whole. Lives as long as what it was got from. */
@@ -252,6 +253,7 @@ typedef struct uvsmtp_memory_source_s {
   void* reserved[2];
 } uvsmtp_memory_source_t;
 
+/* Makes *self a source over len octets at base. */
 UVSMTP_EXTERN void uvsmtp_source_memory(uvsmtp_memory_source_t* self,
                                         const void* base, size_t len);
 
@@ -337,9 +339,9 @@ typedef void (*uvsmtp_progress_cb)(void* arg, uint64_t sent, int64_t total);
 typedef struct uvsmtp_message_s {
   size_t size;
   const char* from; /* "" or "<>": the null reverse-path of a bounce */
-  const uvsmtp_rcpt_t* const* rcpts;
+  const uvsmtp_rcpt_t* const* rcpts; /* at least one */
   size_t nrcpts;
-  uvsmtp_source_t* body;
+  uvsmtp_source_t* body;           /* required */
   const char* const* mail_options; /* raw MAIL parameters, as for recipients */
   size_t nmail_options;
   const char* const* rcpt_options; /* raw RCPT parameters for every recipient */
@@ -369,13 +371,14 @@ typedef struct uvsmtp_message_s {
 typedef void* (*uvsmtp_alloc_cb)(void* data, void* ptr, size_t old_size,
                                  size_t new_size);
 typedef struct uvsmtp_mem_s {
-  size_t size; /* sizeof(uvsmtp_mem_t) */
-  uvsmtp_alloc_cb alloc;
-  void* data;
+  size_t size;           /* sizeof(uvsmtp_mem_t) */
+  uvsmtp_alloc_cb alloc; /* required */
+  void* data;            /* its first argument */
 } uvsmtp_mem_t;
 
 /* ----------------------------------------------------------------- trace */
 
+/* What a trace function is told of. */
 enum uvsmtp_trace_kind {
   UVSMTP_TRACE_SENT = 1,     /* a command line, without CRLF, secrets masked */
   UVSMTP_TRACE_RECEIVED = 2, /* a line of a reply, without CRLF */

@@ -13,6 +13,7 @@
 #define UVSMTP_EXTERN
 #endif
 
+/* The version of these headers. */
 #define UVSMTP_VERSION_MAJOR 0
 #define UVSMTP_VERSION_MINOR 1
 #define UVSMTP_VERSION_PATCH 0

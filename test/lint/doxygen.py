@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The reference is made without a complaint, and one without comments is not.
+
+usage: doxygen.py SOURCE_ROOT DOXYGEN
+
+Makes it as "meson compile -C build reference" does, in a scratch directory.
+Then from copies of the headers in which one comment or one name is spoilt: each
+must be noticed, so that the first result means something.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+# In which header, what is replaced by what, and what must be complained about.
+SPOILT = (
+    ("uvsmtp.h", "/* NOOP: is the server still there? */\n", "\n",
+     "uvsmtp_noop"),
+    ("uvsmtp.h", "/* What a session is made with. */\n", "\n",
+     "uvsmtp_session_config_t"),
+    ("uvsmtp/types.h", "/* at least one */", "", "rcpts"),
+    ("uvsmtp/types.h", "/* its transaction had not begun */", "",
+     "UVSMTP_OUTCOME_NOT_ATTEMPTED"),
+    ("uvsmtp/version.h", "/* The version of these headers. */\n", "\n",
+     "UVSMTP_VERSION_MAJOR"),
+)
+PAGES = {
+    "group__group__session.html": ("uvsmtp_send", "uvsmtp_target_t"),
+    "group__group__errors.html": ("UVSMTP_ERECIPIENTS", "every recipient"),
+    "group__group__states.html": ("UVSMTP_STATE_LAST_TEXT", "last chunk"),
+    "structuvsmtp__message__t.html": ("mail_options", "rcpt_options"),
+    "index.html": ("group__group__environment.html",),
+}
+
+
+def main():
+    root, doxygen = Path(sys.argv[1]).resolve(), sys.argv[2]
+    sys.path.insert(0, str(root / "docs"))
+    from reference import make
+
+    problems = []
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = Path(directory)
+        complaints = make(doxygen, root, scratch / "out")
+        if complaints:
+            problems.append(complaints)
+        for name, words in PAGES.items():
+            page = scratch / "out/html" / name
+            text = page.read_text(encoding="utf-8") if page.exists() else ""
+            problems += [f"{name}: does not say {word}" for word in words
+                         if word not in text]
+        for number, (name, old, new, word) in enumerate(SPOILT):
+            include = scratch / f"include{number}"
+            shutil.copytree(root / "include", include)
+            text = (include / name).read_text(encoding="utf-8")
+            if text.count(old) != 1:
+                problems.append(f"{name}: no {old!r} to leave out")
+                continue
+            (include / name).write_text(text.replace(old, new),
+                                        encoding="utf-8")
+            complaints = make(doxygen, root, scratch / f"out{number}", include)
+            if word not in complaints:
+                problems.append(f"{name} without {old!r}: {complaints!r}")
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
