@@ -178,8 +178,10 @@ def uninstalled(scratch, source, build_root):
     page = (source / "README.md").read_text()
     commands = re.search(r"^export PKG_CONFIG_PATH.*?\n(?=\./embed)", page,
                          re.M | re.S).group()
-    for says, means in (("$PWD/build", build_root), ("docs/", f"{source}/docs/"),
-                        ("\ncc ", f"\n{shlex.join(CC)} ")):
+    # The places last: they may be called like what is looked for.
+    for says, means in (("\ncc ", f"\n{shlex.join(CC)} "),
+                        ("docs/", f"{source}/docs/"),
+                        ("$PWD/build", build_root)):
         if says not in commands:
             sys.exit(f"no {says!r} in {commands!r}")
         commands = commands.replace(says, means)
