@@ -25,7 +25,8 @@ import declared
 FENCE = re.compile(r"^(?:<!-- quoted: ([\w.]+), ([^>]*) -->\n)?"
                    r"```(c|cpp)\n(.*?)^```$", re.M | re.S)
 OTHER = re.compile(r"^```(?!c$|cpp$)\w+$.*?^```$", re.M | re.S)
-MARKED = re.compile(r"^ */\* begin: (.*?) \*/\n(.*?)^ */\* end \*/$", re.M | re.S)
+MARKED = re.compile(r"^ */\* begin: (.*?) \*/\n(.*?)^ */\* end \*/$",
+                    re.M | re.S)
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.M)
