@@ -10,6 +10,7 @@
 #include <uvsmtp.h>
 
 /* begin: all */
+/* The verdict: what became of the message, and why. */
 static void on_sent(uvsmtp_session_t* s, const uvsmtp_result_t* r, void* data) {
   int status = uvsmtp_result_status(r);
   int cause = uvsmtp_result_cause(r);

@@ -78,6 +78,8 @@ struct server_s {
 /* ------------------------------------------------------- the end of a client
  */
 
+/* Both handles point here; libuv needs the memory until the second is closed.
+ */
 static void on_closed(uv_handle_t* handle) {
   client_t* c = handle->data;
   if (++c->closed < 2) return;
@@ -86,6 +88,8 @@ static void on_closed(uv_handle_t* handle) {
   free(c);
 }
 
+/* Ends a connection, whatever was going on: callbacks that are still due come
+ * with UV_ECANCELED, and find it closing. */
 static void drop(client_t* c) {
   if (uv_is_closing((uv_handle_t*)&c->tcp)) return;
   if (c->prev != NULL) c->prev->next = c->next;
@@ -99,6 +103,7 @@ static void drop(client_t* c) {
 /* Too slow in sending a request, or in taking the answer. */
 static void on_timer(uv_timer_t* timer) { drop(timer->data); }
 
+/* Our side is closed. The client's end, or the timer, is the last of it. */
 static void on_shutdown(uv_shutdown_t* shutdown, int status) {
   if (status != 0) drop(shutdown->data);
 }
@@ -174,6 +179,8 @@ static char* describe(const uvsmtp_result_t* result, size_t* len) {
   return NULL;
 }
 
+/* An outcome tells a client what it has to know: is it done, may it be sent
+ * again? */
 static const char* http_status(int outcome) {
   switch (outcome) {
     case UVSMTP_OUTCOME_ACCEPTED:
@@ -199,6 +206,7 @@ static int may_repeat(const client_t* c, const uvsmtp_result_t* result) {
           outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED);
 }
 
+/* The verdict, for which the client has been waiting. */
 static void on_sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                     void* data) {
   client_t* c = data;
@@ -232,6 +240,7 @@ static int ready(uvsmtp_session_t* session) {
 }
 /* end */
 
+/* A session sends one message after the other: the shortest queue is best. */
 static sender_t* least_busy(server_t* s) {
   sender_t* best = &s->senders[0];
   int i;
@@ -274,6 +283,7 @@ static void submit(client_t* c) {
 
 /* -------------------------------------------------------------- the request */
 
+/* The value of a hexadecimal digit, -1 if it is none. */
 static int hex(char c) {
   const char* digits = "0123456789abcdef0123456789ABCDEF";
   const char* at = c == '\0' ? NULL : strchr(digits, c);
@@ -372,6 +382,7 @@ static int parse_head(client_t* c) {
   return 1;
 }
 
+/* Reads to where the request lies already, so that it is in one piece. */
 static void give_room(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
   client_t* c = handle->data;
   (void)size;
@@ -400,10 +411,19 @@ static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf) {
   if (c->len >= c->head + c->length) serve(c);
 }
 
+static void stop(server_t* s);
+
+/* A client. Without memory for it there will be none for its mail either, and
+ * libuv waits until it is accepted: then this server has had its day. */
 static void on_connection(uv_stream_t* listener, int status) {
   server_t* s = listener->data;
-  client_t* c = status == 0 ? calloc(1, sizeof(*c)) : NULL;
-  if (c == NULL) return;
+  client_t* c;
+  if (status != 0) return;
+  c = calloc(1, sizeof(*c));
+  if (c == NULL) {
+    stop(s);
+    return;
+  }
   c->server = s;
   c->tcp.data = c->timer.data = c;
   c->next = s->clients;
@@ -433,6 +453,7 @@ static void finish(server_t* s) {
   for (i = 0; i < 2; i++) uv_close((uv_handle_t*)&s->signals[i], NULL);
 }
 
+/* A session has gone, and with it what pointed to it. */
 static void on_session_closed(uvsmtp_session_t* session, void* data) {
   sender_t* sender = data;
   (void)session;

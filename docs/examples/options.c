@@ -59,6 +59,7 @@ static int put_xtext(char* out, size_t cap, const char* in) {
   return 1;
 }
 
+/* The verdicts. What became of the options shows in reports, by mail. */
 static void on_sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                     void* data) {
   job_t* job = data;

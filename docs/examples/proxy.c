@@ -49,6 +49,7 @@ static void finish(tunnel_t* t, int err) {
   uvsmtp_session_close(t->session, NULL, NULL);
 }
 
+/* The message has its verdict, or there was no session to send it in. */
 static void on_sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                     void* data) {
   tunnel_t* t = data;
@@ -114,6 +115,7 @@ static void give_room(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
       uv_buf_init(t->answer + t->len, (unsigned int)(ANSWER_CAP - 1 - t->len));
 }
 
+/* A proxy that leaves before its answer is whole has failed. */
 static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf) {
   tunnel_t* t = stream->data;
   (void)buf;
@@ -125,11 +127,13 @@ static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf) {
   }
 }
 
+/* That the request is written means nothing; that it is not does. */
 static void on_written(uv_write_t* write, int status) {
   tunnel_t* t = write->data;
   if (status != 0) finish(t, status);
 }
 
+/* The proxy is there: asks it for the server. */
 static void on_connect(uv_connect_t* connect, int status) {
   tunnel_t* t = connect->data;
   uv_buf_t buf = uv_buf_init(t->request, (unsigned int)strlen(t->request));
@@ -141,6 +145,8 @@ static void on_connect(uv_connect_t* connect, int status) {
   if (status != 0) finish(t, status);
 }
 
+/* Tries one address, the first. For more there is uvsmtp_connect, but a proxy
+ * is usually near. */
 static void on_lookup(uv_getaddrinfo_t* lookup, int status,
                       struct addrinfo* found) {
   tunnel_t* t = lookup->data;
@@ -151,6 +157,7 @@ static void on_lookup(uv_getaddrinfo_t* lookup, int status,
   if (status != 0) finish(t, status);
 }
 
+/* However slow each step: that is enough. */
 static void on_timer(uv_timer_t* timer) { finish(timer->data, UV_ETIMEDOUT); }
 
 /* Writes the request; 0 when a name is too long or would break out of it. */

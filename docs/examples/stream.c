@@ -66,6 +66,7 @@ static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf) {
 }
 /* end */
 
+/* Never asked with a full buffer: reading has been stopped then. */
 static void give_room(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
   output_t* o = handle->data;
   (void)size;

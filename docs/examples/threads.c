@@ -70,6 +70,7 @@ static void settle(post_t* post, letter_t* letter, int outcome) {
   uv_mutex_unlock(&post->mutex);
 }
 
+/* Runs for every letter that was taken, whatever happened to it. */
 static void on_sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                     void* data) {
   settle(uvsmtp_session_data(session), data, uvsmtp_result_outcome(result));
