@@ -15,7 +15,8 @@ warnings point at the right lines:
  - a line of dashes begins a group, as a header without one is;
  - an enum that is made from a table is written out with the table's texts;
  - what is the same everywhere needs no comment: `size`, the number `nthings`
-   behind `things`, `hook_arg` behind `hook`, initialisers, include guards;
+   behind `things`, `hook_arg` behind `hook`, configurations, sets of flags,
+   initialisers, include guards;
  - from "private from here" on a struct is not for anybody.
 """
 
@@ -35,6 +36,11 @@ MEMBERS = (
     (re.compile(r"\s+size_t size;$"), "Its size, set by the initialiser."),
     (re.compile(r"\s+size_t n(\w+);$"), "How many there are in {}."),
     (re.compile(r"\s+void\* (\w+)_arg;$"), "The first argument of {}."),
+)
+TYPES = (
+    (re.compile(r"typedef struct uvsmtp_(\w+)_config_s {$"),
+     "What a uvsmtp_{}_t is made with."),
+    (re.compile(r"enum uvsmtp_(\w+)_flags {$"), "The flags of a uvsmtp_{}_t."),
 )
 # Headers that are one subject.
 GROUPS = {"errors.h": "errors", "proto.h": "the engine",
@@ -111,6 +117,10 @@ class Filter:
         if match and not self.fresh:
             return (f"/** Initialises a uvsmtp_{match.group(1).lower()}_t, as "
                     f"every one has to be. */ {line}")
+        for kind, words in TYPES:
+            match = kind.match(line)
+            if match and not self.fresh:
+                return f"/** {words.format(*match.groups())} */ {line}"
         if SHARED.match(line) and not self.fresh and self.comment:
             flat = re.sub(r"\s*\n\s*(\* ?)?", " ", escape(self.comment))
             return f"/**{flat}*/ {line}"

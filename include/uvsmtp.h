@@ -71,7 +71,6 @@ UVSMTP_EXTERN void uvsmtp_query_done(uvsmtp_query_t* query, int status,
                                      const struct sockaddr* const* addresses,
                                      size_t n);
 
-/* What an environment is made with. */
 typedef struct uvsmtp_env_config_s {
   size_t size;
   const uvsmtp_mem_t* mem;     /* NULL: malloc and free. Copied */
@@ -112,7 +111,6 @@ enum uvsmtp_port {
   UVSMTP_PORT_LMTP = 2003  /* smtplib's; no port is registered for LMTP */
 };
 
-/* For the flags of a target. */
 enum uvsmtp_target_flags {
   /* Leaves Nagle's algorithm on: TCP_NODELAY is set otherwise, since a session
    * writes what it has to say in one go. */
@@ -167,7 +165,6 @@ typedef struct uvsmtp_timeouts_s {
  * -1. */
 UVSMTP_EXTERN int uvsmtp_timeouts_all(uvsmtp_timeouts_t* timeouts, int64_t ms);
 
-/* What a session is made with. */
 typedef struct uvsmtp_session_config_s {
   size_t size;
   unsigned int flags;                /* uvsmtp_session_flags: LMTP ... */
@@ -453,7 +450,6 @@ UVSMTP_EXTERN void uvsmtp_source_discard(uvsmtp_source_t* source);
  * source's functions hold. */
 typedef void (*uvsmtp_print_cb)(void* arg, const char* text, size_t len);
 
-/* For the flags of a printer. */
 enum uvsmtp_print_flags {
   UVSMTP_PRINT_TIMES = 1u << 0, /* the local time before each line, and before
                                    its prefix: smtplib's debug level 2 */

@@ -26,7 +26,6 @@ extern "C" {
 /* An engine: one side of one conversation. */
 typedef struct uvsmtp_proto_s uvsmtp_proto_t;
 
-/* What an engine is made with. */
 typedef struct uvsmtp_proto_config_s {
   size_t size;
   const uvsmtp_mem_t* mem; /* required; copied */

@@ -18,8 +18,8 @@ from pathlib import Path
 SPOILT = (
     ("uvsmtp.h", "/* NOOP: is the server still there? */\n", "\n",
      "uvsmtp_noop"),
-    ("uvsmtp.h", "/* What a session is made with. */\n", "\n",
-     "uvsmtp_session_config_t"),
+    ("uvsmtp.h", "/* Where to connect to, and how. */\n", "\n",
+     "uvsmtp_target_t"),
     ("uvsmtp/types.h", "/* at least one */", "", "rcpts"),
     ("uvsmtp/types.h", "/* its transaction had not begun */", "",
      "UVSMTP_OUTCOME_NOT_ATTEMPTED"),
