@@ -47,19 +47,25 @@ void run_end(run_t* run) {
   if (run->ended != NULL) run->ended(run);
 }
 
-/* The environment can be closed once its sessions have gone, and the sessions
- * go unless they wait for a name lookup or a read that the system is stuck in,
- * which can't be cancelled. */
+static void gone(uvsmtp_env_t* env, void* data) {
+  run_t* run = data;
+  (void)env;
+  run->env = NULL;
+}
+
+/* The environment can be closed once its sessions have gone. They go, and it
+ * does, unless they wait for a name lookup or a read that the system is stuck
+ * in, which can't be cancelled. */
 void run_loop(run_t* run) {
   int turns;
   int err = UV_EBUSY;
   if (!run->looping) return;
   while (!run->over && uv_run(&run->loop, UV_RUN_ONCE) != 0) continue;
-  for (turns = 0; err == UV_EBUSY && turns < TURNS; turns++) {
+  for (turns = 0; run->env != NULL && turns < TURNS; turns++) {
     (void)uv_run(&run->loop, UV_RUN_NOWAIT);
-    err = run->env == NULL ? 0 : uvsmtp_env_close(run->env, NULL, NULL);
+    if (err == UV_EBUSY) err = uvsmtp_env_close(run->env, gone, run);
   }
-  if (err == 0) (void)uv_run(&run->loop, UV_RUN_DEFAULT);
+  if (run->env == NULL) (void)uv_run(&run->loop, UV_RUN_DEFAULT);
   run->stuck = uv_loop_close(&run->loop) != 0;
 }
 

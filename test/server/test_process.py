@@ -165,6 +165,20 @@ class Resolver(Case):
         self.assertEqual((code, out), (75, b""))
         self.assertIn(b"timeout (at CONNECT)", err)
 
+    def test_own_name(self):
+        """Nor does anybody wait long for the machine's own name, if it has to
+        be looked up: neither the message nor the end of the program."""
+        with Sink(client.programs["sink"]) as server:
+            code, out, err = client.run(
+                client.argv(smtp(server), ["a@example.net"], ("--trace",)),
+                b"x\n", env=self.environment())
+            got = client.result(subprocess.CompletedProcess([], code), out, err)
+            self.check_sent(got, "ok", 0)
+            self.assertEqual(len(server.stored()), 1)
+        if "." not in socket.gethostname():
+            self.was_called()
+            self.assertIn(b"EHLO [127.0.0.1]", err)
+
     def check_unknown(self, url, env=None):
         code, out, err = client.run(
             client.argv(url, ["a@example.net"], ()), b"x\n", env=env)
