@@ -118,7 +118,7 @@ static void begin(uvsmtp_session_t* s) {
     only = &addr.sa;
     run(c, uvsmtp__race_new(c, &only, 1));
   } else {
-    uvsmtp__info(s, "looking up ", host, 0);
+    uvsmtp__info(s, "looking up ", host, 0, NULL);
     s->conn = UVSMTP__RESOLVING;
     err = uvsmtp__resolve(c, host);
     if (err != 0) uvsmtp__lost(s, err);

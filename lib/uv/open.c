@@ -158,7 +158,7 @@ void uvsmtp__given_open(uvsmtp_session_t* s) {
     return;
   }
   s->transport = t;
-  uvsmtp__info(s, "taking over a connection", NULL, 0);
+  uvsmtp__info(s, "taking over a connection", NULL, 0, NULL);
   err = g->local ? uv_pipe_open(&t->pipe, g->fd) : uv_tcp_open(&t->tcp, g->fd);
   if (err != 0) {
     uvsmtp__lost(s, err);

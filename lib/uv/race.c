@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* race.c: addresses become attempts, the first that connects wins (RFC 8305),
  * and what became of each can be asked. */
-#include <stdio.h>
 #include <string.h>
 
 #include "uv/uv_int.h"
 
 enum {
   DELAY_DEFAULT = 250, /* RFC 8305 8, in milliseconds */
-  DELAY_MIN = 10,
+  DELAY_MIN = 10,      /* RFC 8305 5 */
   FULL_DELAY = 50
 };
 
@@ -73,20 +72,16 @@ int uvsmtp__race_new(uvsmtp__connect_t* c,
 static void tell(const uvsmtp_attempt_t* a, const char* what,
                  const char* reason) {
   uvsmtp__connect_t* c = a->connect;
-  char text[INET6_ADDRSTRLEN + 200] = "";
   char address[INET6_ADDRSTRLEN] = "";
-  if (c->session->trace == NULL) return;
   if (a->addr.sa.sa_family == AF_INET) {
     uv_ip4_name(&a->addr.in, address, sizeof(address));
   } else if (a->addr.sa.sa_family == AF_INET6) {
     uv_ip6_name(&a->addr.in6, address, sizeof(address));
   } else {
-    uvsmtp__info(c->session, what, reason != NULL ? reason : c->target.host, 0);
+    uvsmtp__info(c->session, what, c->target.host, 0, reason);
     return;
   }
-  snprintf(text, sizeof(text), "%s%s%s", address, reason != NULL ? ": " : "",
-           reason != NULL ? reason : "");
-  uvsmtp__info(c->session, what, text, reason != NULL ? 0 : c->port);
+  uvsmtp__info(c->session, what, address, c->port, reason);
 }
 
 static void on_attempt_closed(uv_handle_t* handle) {
@@ -170,10 +165,10 @@ static int reason(const uvsmtp__connect_t* c) {
 }
 
 /* 0 when the attempt runs. */
-static int try(uvsmtp_attempt_t* a) {
+static int begin(uvsmtp_attempt_t* a) {
   int err = start(a);
   if (err == 0) return 0;
-  tell(a, "connecting failed: ", uvsmtp_strerror(err));
+  tell(a, "cannot connect to ", uvsmtp_strerror(err));
   end(a, err);
   return err;
 }
@@ -188,7 +183,7 @@ void uvsmtp__race(uvsmtp__connect_t* c) {
     uvsmtp_attempt_t* a = &c->attempts[c->begun++];
     tell(a, "connecting to ", NULL);
     a->began = uvsmtp__now(c->session->env);
-    if (try(a) != 0) continue;
+    if (begin(a) != 0) continue;
     if (c->begun == c->count) return;
     if ((c->target.flags & UVSMTP_TARGET_IN_TURN) != 0) return;
     uvsmtp__connect_timer(c, delay, on_delay);
@@ -212,7 +207,7 @@ static void won(uvsmtp_attempt_t* a) {
   uvsmtp__connect_t* c = a->connect;
   uvsmtp_session_t* s = c->session;
   uvsmtp__transport_t* t = a->transport;
-  /* Closing is not its end: the session counts the handle from now on. */
+  /* It is the session's handle from now on, and not closed with the others. */
   s->transport = t;
   t->handle.data = s;
   a->transport = NULL;
@@ -238,7 +233,7 @@ static void won(uvsmtp_attempt_t* a) {
 static void on_room(uv_timer_t* timer) {
   uvsmtp__connect_t* c = timer->data;
   c->attempts[0].waiting = 0;
-  if (try(&c->attempts[0]) != 0) uvsmtp__race(c);
+  if (begin(&c->attempts[0]) != 0) uvsmtp__race(c);
 }
 
 /* The queue of a local server is full. Over TCP the system asks again by
@@ -257,7 +252,7 @@ static void on_connect(uv_connect_t* req, int status) {
   } else if (status == UV_EAGAIN && a->addr.sa.sa_family == AF_UNSPEC) {
     ask_again(a);
   } else {
-    tell(a, "connecting failed: ", uvsmtp_strerror(status));
+    tell(a, "cannot connect to ", uvsmtp_strerror(status));
     end(a, status);
     /* RFC 8305 5: the next one need not wait any longer. */
     uvsmtp__race(a->connect);

@@ -426,7 +426,7 @@ static void append(char* text, size_t cap, size_t* len, const char* more) {
 }
 
 void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
-                  int port) {
+                  int port, const char* reason) {
   char text[512];
   char digits[12];
   size_t len = 0;
@@ -439,6 +439,10 @@ void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
     for (; port != 0; port /= 10) digits[--n] = (char)('0' + port % 10);
     append(text, sizeof(text), &len, " port ");
     append(text, sizeof(text), &len, digits + n);
+  }
+  if (reason != NULL) {
+    append(text, sizeof(text), &len, ": ");
+    append(text, sizeof(text), &len, reason);
   }
   uvsmtp__enter(s->env);
   s->trace(s->trace_arg, UVSMTP_TRACE_INFO, text, len);

@@ -250,10 +250,10 @@ void uvsmtp__session_done(uvsmtp_session_t* s);
 /* Begins to close a session that the caller ended once all has completed. */
 void uvsmtp__end_if_done(uvsmtp_session_t* s);
 
-/* A remark for the trace: `what`, then `detail` and `port` unless NULL and 0.
- */
+/* A remark for the trace: `what`, then `detail`, `port` and `reason` unless
+ * NULL and 0. */
 void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
-                  int port);
+                  int port, const char* reason);
 
 /* May a connect be called now? 0, or the error that says why not. */
 int uvsmtp__may_connect(const uvsmtp_session_t* s);

@@ -115,7 +115,7 @@ static ssize_t offer(int fd, const uvsmtp_slice_t* slices, size_t n,
  * deadline, or for a second. */
 static void write_failed(uvsmtp_session_t* s, int err) {
   uint64_t due = uvsmtp__now(s->env) + 1000;
-  uvsmtp__info(s, "writing failed: ", uvsmtp_strerror(err), 0);
+  uvsmtp__info(s, "writing failed", NULL, 0, uvsmtp_strerror(err));
   s->write_error = err;
   uvsmtp__writable_drop(s);
   if (due < s->wait_due) s->wait_due = due;

@@ -84,7 +84,7 @@ typedef struct attempts_s {
 
 static void count_attempts(void* arg, int kind, const char* text, size_t len) {
   static const char made[] = "connecting to ";
-  static const char failed[] = "connecting failed: ";
+  static const char failed[] = "cannot connect to ";
   attempts_t* a = arg;
   if (kind != UVSMTP_TRACE_INFO) return;
   a->made +=
