@@ -256,14 +256,9 @@ static int file_new(uvsmtp_session_t* s, const char* path, int fd,
   return 0;
 }
 
-static int admit(const uvsmtp_session_t* s) {
-  if (s->env->busy != 0) return UV_EBUSY;
-  return s->closing || s->ending ? UV_ECANCELED : 0;
-}
-
 int uvsmtp_source_path(uvsmtp_source_t** source, uvsmtp_session_t* s,
                        const char* path) {
-  int err = admit(s);
+  int err = uvsmtp__admit(s);
   if (err != 0) return err;
   if (source == NULL || path == NULL) return UV_EINVAL;
   return file_new(s, path, -1, source);
@@ -272,7 +267,7 @@ int uvsmtp_source_path(uvsmtp_source_t** source, uvsmtp_session_t* s,
 int uvsmtp_source_fd(uvsmtp_source_t** source, uvsmtp_session_t* s,
                      uv_file fd) {
   off_t offset;
-  int err = admit(s);
+  int err = uvsmtp__admit(s);
   int own;
   if (err != 0) return err;
   if (source == NULL) return UV_EINVAL;

@@ -174,7 +174,7 @@ int uvsmtp_session_close(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
 
 /* --------------------------------------------------------------- requests */
 
-static int admit(const uvsmtp_session_t* s) {
+int uvsmtp__admit(const uvsmtp_session_t* s) {
   if (s->env->busy != 0) return UV_EBUSY;
   return s->closing || s->ending ? UV_ECANCELED : 0;
 }
@@ -189,7 +189,7 @@ static uvsmtp_source_t* body_of(const uvsmtp_request_t* request) {
 
 static int submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
                   void* data) {
-  int err = admit(s);
+  int err = uvsmtp__admit(s);
   if (err != 0) return err;
   err = uvsmtp__file_claim(body_of(request), s);
   if (err != 0) return err;
@@ -229,7 +229,7 @@ int uvsmtp_session_end(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
 
 int uvsmtp__may_connect(const uvsmtp_session_t* s) {
   int state = uvsmtp_proto_state(s->proto);
-  int err = admit(s);
+  int err = uvsmtp__admit(s);
   if (err != 0) return err;
   if (s->opening) return UV_EALREADY;
   if (state != UVSMTP_STATE_CONNECT && state != UVSMTP_STATE_CLOSED) {
@@ -402,7 +402,7 @@ int uvsmtp_help(uvsmtp_session_t* s, const char* topic, uvsmtp_cb cb,
 
 int uvsmtp_session_set_timeouts(uvsmtp_session_t* s,
                                 const uvsmtp_timeouts_t* timeouts) {
-  int err = admit(s);
+  int err = uvsmtp__admit(s);
   if (err == 0 && timeouts == NULL) err = UV_EINVAL;
   return err != 0 ? err : copy_timeouts(s, timeouts);
 }

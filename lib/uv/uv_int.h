@@ -244,6 +244,9 @@ struct uvsmtp_session_s {
 /* Milliseconds that a phase may take, -1 for any time. */
 int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase);
 
+/* May anything be asked of it now? 0, UV_EBUSY or UV_ECANCELED. */
+int uvsmtp__admit(const uvsmtp_session_t* s);
+
 /* Frees a closed session once everything has reported. s may be gone after. */
 void uvsmtp__session_done(uvsmtp_session_t* s);
 
