@@ -44,6 +44,8 @@ int main(int argc, char** argv) {
   /* A reader of ours that has gone must not keep the message from being sent,
    * nor its verdict from being told. */
   (void)signal(SIGPIPE, SIG_IGN);
+  /* A line is one write: it does not mix with those of other programs. */
+  (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
   if (argc < 2) {
     usage(stderr);
     return EXIT_BAD_USAGE;

@@ -35,6 +35,7 @@ static void show(progress_t* p, const char* text) {
   fprintf(stderr, "\r%.*s%*s", (int)len, text,
           p->shown > len ? (int)(p->shown - len) : 0, "");
   if (len == 0) fputc('\r', stderr);
+  (void)fflush(stderr);
   p->shown = len;
 }
 
