@@ -124,6 +124,7 @@ static int after_refusal(const uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
  * how many final replies there will be, so that they have a place. */
 static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || op->last) return GUARD_SKIP;
+  if (!has_place(p, S_CHUNK_TEXT)) return GUARD_TAKE;
   if (p->chunk_refused) return after_refusal(p, op, S_CHUNK_TEXT);
   return prepare(p, op);
 }
@@ -131,6 +132,7 @@ static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 static int last_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || !op->last) return GUARD_SKIP;
   if ((p->flags & UVSMTP_SESSION_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
+  if (!has_place(p, S_LAST_TEXT)) return GUARD_TAKE;
   if (p->chunk_refused) return after_refusal(p, op, S_LAST_TEXT);
   return prepare(p, op);
 }

@@ -271,6 +271,41 @@ static void commands_wait_for_the_length(void** state) {
   host_close(&h);
 }
 
+/* A transaction with one recipient. */
+static void open_envelope(host_t* h) {
+  assert_int_equal(submit(h, UVSMTP_OP_MAIL, "a@x.example"), 0);
+  assert_int_equal(submit(h, UVSMTP_OP_RCPT, "b@y.example"), 0);
+  drain(h);
+  say(h, "250 ok\r\n");
+  say(h, "250 ok\r\n");
+  expect(h, UVSMTP_OP_MAIL, 0);
+  expect(h, UVSMTP_OP_RCPT, 0);
+}
+
+/* A chunk that has no place does not wait for its source to say so: without a
+ * session there is no deadline either. */
+static void chunk_without_a_place(void** state) {
+  source_t s;
+  host_t h;
+  int lost;
+  (void)state;
+  for (lost = 0; lost < 2; lost++) {
+    host_open(&h, 0);
+    greet(&h, "250-mx\r\n250 CHUNKING\r\n");
+    if (lost) open_envelope(&h);
+    later_init(&s, &h, "x", 1000);
+    assert_int_equal(submit_body(&h, UVSMTP_OP_BDAT, &s.source), 0);
+    drain(&h);
+    if (lost) {
+      assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_TEXT);
+      uvsmtp_proto_lost(h.p, -ECONNRESET);
+    }
+    expect(&h, UVSMTP_OP_BDAT, lost ? UVSMTP_EDISCONNECTED : -EPERM);
+    assert_int_equal(s.released, 1);
+    host_close(&h);
+  }
+}
+
 /* ----------------------------------------------------- time of a message */
 
 static void send_due(host_t* h, uvsmtp_source_t* body, uint64_t due) {
@@ -480,6 +515,7 @@ int main(void) {
       cmocka_unit_test(waiting_before_mail_times_out),
       cmocka_unit_test(lost_before_mail),
       cmocka_unit_test(commands_wait_for_the_length),
+      cmocka_unit_test(chunk_without_a_place),
       cmocka_unit_test(overdue_before_its_turn),
       cmocka_unit_test(overdue_under_way),
       cmocka_unit_test(overdue_in_its_hello),
