@@ -320,7 +320,8 @@ UVSMTP_EXTERN int uvsmtp_rcpt(uvsmtp_session_t* session, const char* to,
 UVSMTP_EXTERN int uvsmtp_data(uvsmtp_session_t* session, uvsmtp_source_t* body,
                               unsigned int line_ends, uvsmtp_cb cb, void* data);
 /* One BDAT chunk: the source's octets as they are; its length must be known, or
- * come later. */
+ * come later. Behind one that was refused, or whose source failed, the others
+ * complete with UV_EPERM until RSET: the message would have a hole. */
 UVSMTP_EXTERN int uvsmtp_bdat(uvsmtp_session_t* session, uvsmtp_source_t* chunk,
                               int last, uvsmtp_cb cb, void* data);
 

@@ -109,6 +109,7 @@ static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__op_fail(op, rc == -ENOMEM ? -ENOMEM : UVSMTP_ESOURCE, rc,
                   S_CHUNK_TEXT);
   if (op->begun) p->reset_owed = 1;
+  if (op->plan == PLAN_BDAT) p->holed = 1;
   return GUARD_SKIP;
 }
 

@@ -168,6 +168,7 @@ static void predict(uvsmtp_proto_t* p, int state) {
   /* What could lead there within the old transaction was refused, so another
    * has begun, or may begin. */
   p->misled = 0;
+  p->holed = 0;
 }
 
 /* A new connection: nothing of the last one may show through. */
@@ -226,8 +227,10 @@ static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
 }
 
 /* The caller's MAIL found no place, within a transaction that is still open:
- * the commands queued behind it were meant for another sender. */
+ * the commands queued behind it were meant for another sender. And a chunk
+ * behind one that is missing would make the message look whole. */
 static int is_misled(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
+  if (p->holed && op->plan == PLAN_BDAT) return 1;
   return p->misled && (op->plan == PLAN_RCPT || op->plan == PLAN_DATA ||
                        op->plan == PLAN_BDAT);
 }

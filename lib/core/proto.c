@@ -265,6 +265,7 @@ void uvsmtp_proto_timeout(uvsmtp_proto_t* p) {
     return;
   }
   op->verdict = UVSMTP_OUTCOME_DEFERRED;
+  if (op->plan == PLAN_BDAT) p->holed = 1;
   expire(p, op, uvsmtp__steps[op->step].state);
   go_on(p);
 }

@@ -98,6 +98,7 @@ struct uvsmtp_proto_s {
   uint8_t esmtp;
   uint8_t chunk_refused; /* of the open transaction */
   uint8_t misled;        /* a MAIL of the caller's own had no place */
+  uint8_t holed;         /* a chunk of the caller's own could not be had */
   uint8_t mail_refused;  /* of the open transaction */
   uint8_t reset_owed;
   uint8_t up; /* the host has a transport for us */

@@ -227,48 +227,11 @@ static int submit_body(host_t* h, int op, uvsmtp_source_t* body) {
   return uvsmtp_proto_submit(h->p, &r);
 }
 
-/* DATA and BDAT of the caller's own wait as well, and fail as early. */
-static void commands_wait_for_the_length(void** state) {
-  source_t s;
-  host_t h;
-  (void)state;
-  host_open(&h, 0);
-  greet(&h, "250-mx\r\n250 CHUNKING\r\n");
-  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "a@x.example"), 0);
-  assert_int_equal(submit(&h, UVSMTP_OP_RCPT, "b@y.example"), 0);
-  drain(&h);
-  say(&h, "250 ok\r\n");
-  say(&h, "250 ok\r\n");
-  expect(&h, UVSMTP_OP_MAIL, 0);
-  expect(&h, UVSMTP_OP_RCPT, 0);
-
-  later_init(&s, &h, "x", 1);
-  assert_int_equal(submit_body(&h, UVSMTP_OP_DATA, &s.source), 0);
-  s.fails = -EIO;
-  uvsmtp_proto_resume(h.p);
-  drain(&h);
-  expect(&h, UVSMTP_OP_DATA, UVSMTP_ESOURCE);
-  assert_int_equal(h.len, 0);
-
-  later_init(&s, &h, "abc", 1);
-  assert_int_equal(submit_body(&h, UVSMTP_OP_BDAT, &s.source), 0);
-  drain(&h);
-  assert_int_equal(h.len, 0);
-  s.source.length = -1; /* a chunk needs one */
-  uvsmtp_proto_resume(h.p);
-  drain(&h);
-  expect(&h, UVSMTP_OP_BDAT, UVSMTP_ESOURCE);
-  assert_int_equal(h.len, 0);
-
-  later_init(&s, &h, "abc", 1);
-  assert_int_equal(submit_body(&h, UVSMTP_OP_BDAT, &s.source), 0);
-  s.source.length = 3;
-  uvsmtp_proto_resume(h.p);
-  drain(&h);
-  assert_string_equal(h.out, "BDAT 3 LAST\r\nabc");
-  say(&h, "250 ok\r\n");
-  expect(&h, UVSMTP_OP_BDAT, 0);
-  host_close(&h);
+static int submit_chunk(host_t* h, uvsmtp_source_t* chunk, int last) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_BDAT);
+  r.body = chunk;
+  r.last = last;
+  return uvsmtp_proto_submit(h->p, &r);
 }
 
 /* A transaction with one recipient. */
@@ -280,6 +243,86 @@ static void open_envelope(host_t* h) {
   say(h, "250 ok\r\n");
   expect(h, UVSMTP_OP_MAIL, 0);
   expect(h, UVSMTP_OP_RCPT, 0);
+}
+
+/* DATA and BDAT of the caller's own wait as well, and fail as early. */
+static void commands_wait_for_the_length(void** state) {
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250 CHUNKING\r\n");
+  open_envelope(&h);
+
+  later_init(&s, &h, "x", 1);
+  assert_int_equal(submit_body(&h, UVSMTP_OP_DATA, &s.source), 0);
+  s.fails = -EIO;
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  expect(&h, UVSMTP_OP_DATA, UVSMTP_ESOURCE);
+  assert_int_equal(h.len, 0);
+
+  later_init(&s, &h, "abc", 1);
+  assert_int_equal(submit_body(&h, UVSMTP_OP_BDAT, &s.source), 0);
+  s.source.length = 3;
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  assert_string_equal(h.out, "BDAT 3 LAST\r\nabc");
+  say(&h, "250 ok\r\n");
+  expect(&h, UVSMTP_OP_BDAT, 0);
+
+  open_envelope(&h);
+  later_init(&s, &h, "abc", 1);
+  assert_int_equal(submit_body(&h, UVSMTP_OP_BDAT, &s.source), 0);
+  drain(&h);
+  assert_int_equal(h.len, 0);
+  s.source.length = -1; /* a chunk needs one */
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  expect(&h, UVSMTP_OP_BDAT, UVSMTP_ESOURCE);
+  assert_int_equal(h.len, 0);
+  host_close(&h);
+}
+
+/* Those behind a chunk that could not be had would make a message with a hole:
+ * they are refused until the transaction is over. */
+static void chunk_behind_a_hole(void** state) {
+  source_t s[3];
+  host_t h;
+  int late;
+  (void)state;
+  for (late = 0; late < 2; late++) {
+    host_open(&h, 0);
+    greet(&h, "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+    open_envelope(&h);
+    later_init(&s[0], &h, "one", 0);
+    s[0].source.length = 3;
+    later_init(&s[1], &h, "two", late ? 1000 : 0);
+    if (!late) s[1].fails = -ENOENT;
+    later_init(&s[2], &h, "three", 0);
+    s[2].source.length = 5;
+    assert_int_equal(submit_chunk(&h, &s[0].source, 0), 0);
+    assert_int_equal(submit_chunk(&h, &s[1].source, 0), 0);
+    drain(&h);
+    assert_string_equal(h.out, "BDAT 3\r\none");
+    say(&h, "250 ok\r\n");
+    if (late) uvsmtp_proto_timeout(h.p);
+    expect(&h, UVSMTP_OP_BDAT, 0);
+    expect(&h, UVSMTP_OP_BDAT, late ? -ETIMEDOUT : UVSMTP_ESOURCE);
+    ask(&h, UVSMTP_OP_NOOP, "250 ok\r\n", 0);
+    assert_int_equal(submit_chunk(&h, &s[2].source, 1), 0);
+    drain(&h);
+    assert_int_equal(h.len, 0);
+    expect(&h, UVSMTP_OP_BDAT, -EPERM);
+    ask(&h, UVSMTP_OP_RSET, "250 ok\r\n", 0);
+    open_envelope(&h);
+    assert_int_equal(submit_chunk(&h, &s[2].source, 1), 0);
+    drain(&h);
+    assert_string_equal(h.out, "BDAT 5 LAST\r\nthree");
+    say(&h, "250 ok\r\n");
+    expect(&h, UVSMTP_OP_BDAT, 0);
+    host_close(&h);
+  }
 }
 
 /* A chunk that has no place does not wait for its source to say so: without a
@@ -515,6 +558,7 @@ int main(void) {
       cmocka_unit_test(waiting_before_mail_times_out),
       cmocka_unit_test(lost_before_mail),
       cmocka_unit_test(commands_wait_for_the_length),
+      cmocka_unit_test(chunk_behind_a_hole),
       cmocka_unit_test(chunk_without_a_place),
       cmocka_unit_test(overdue_before_its_turn),
       cmocka_unit_test(overdue_under_way),
