@@ -114,6 +114,7 @@ typedef struct uvsmtp__op_s {
   uint8_t last;    /* BDAT op: LAST */
   uint8_t carries; /* it carries a message: outcomes count */
   uint8_t expired; /* its due time has passed */
+  uint8_t held;    /* it has waited for the length of its text */
 } uvsmtp__op_t;
 
 /* Decides the outcome of every recipient, the status and the outcome of the

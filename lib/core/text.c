@@ -64,7 +64,11 @@ int uvsmtp__text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->text.source->length != UVSMTP_LENGTH_LATER) return GUARD_TAKE;
   rc = text_peek(p, op);
   if (rc < 0) return rc;
-  return rc == TEXT_WAIT ? GUARD_HOLD : GUARD_TAKE;
+  if (rc != TEXT_WAIT) return GUARD_TAKE;
+  /* A wait that no command in flight begins. */
+  if (!op->held && p->fifo_count == 0) p->serial++;
+  op->held = 1;
+  return GUARD_HOLD;
 }
 
 static void begin_encoder(uvsmtp__op_t* op, int stuff) {

@@ -131,6 +131,28 @@ static void mail_waits_for_the_length(void** state) {
   host_close(&h);
 }
 
+/* A host that looks at the serial alone starts its timer for that wait too, and
+ * not anew for a source that resumes and has nothing. */
+static void waiting_for_the_length_is_a_wait(void** state) {
+  unsigned int serials[3];
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250 mx\r\n");
+  assert_int_equal(uvsmtp_proto_wait(h.p, &serials[0]), UVSMTP_PHASE_NONE);
+  later_init(&s, &h, "x", 1000);
+  send_body(&h, &s.source);
+  drain(&h);
+  assert_int_equal(uvsmtp_proto_wait(h.p, &serials[1]), UVSMTP_PHASE_TEXT);
+  assert_int_not_equal(serials[0], serials[1]);
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  assert_int_equal(uvsmtp_proto_wait(h.p, &serials[2]), UVSMTP_PHASE_TEXT);
+  assert_int_equal(serials[1], serials[2]);
+  host_close(&h);
+}
+
 /* Nothing is said of a message whose text can't be had, and the session is
  * there for the next. */
 static void failing_before_mail(void** state) {
@@ -554,6 +576,7 @@ int main(void) {
       cmocka_unit_test(implicit_hello_is_kept),
       cmocka_unit_test(no_memory_for_a_hello),
       cmocka_unit_test(mail_waits_for_the_length),
+      cmocka_unit_test(waiting_for_the_length_is_a_wait),
       cmocka_unit_test(failing_before_mail),
       cmocka_unit_test(waiting_before_mail_times_out),
       cmocka_unit_test(lost_before_mail),
