@@ -247,7 +247,8 @@ static void expire(uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
   uvsmtp__op_fail(op, -ETIMEDOUT, 0, stage);
   if (op != p->current) return;
   op->text.waiting = 0;
-  p->serial++; /* what waits next waits anew */
+  /* What waits next waits anew; a hello of it still does. */
+  if (p->fifo_count == 0) p->serial++;
 }
 
 /* The request that waits for its source with nothing in flight and nothing

@@ -459,6 +459,7 @@ static void overdue_under_way(void** state) {
  * wait for a source. */
 static void overdue_in_its_hello(void** state) {
   uvsmtp_memory_source_t body;
+  unsigned int serials[2];
   source_t s;
   host_t h;
   int refused;
@@ -470,7 +471,11 @@ static void overdue_in_its_hello(void** state) {
     send_due(&h, &body.source, 100);
     drain(&h);
     assert_string_equal(h.out, "EHLO client.example\r\n");
+    assert_int_equal(uvsmtp_proto_wait(h.p, &serials[0]), UVSMTP_PHASE_HELLO);
     uvsmtp_proto_overdue(h.p, 500);
+    /* The server has no more time for that. */
+    assert_int_equal(uvsmtp_proto_wait(h.p, &serials[1]), UVSMTP_PHASE_HELLO);
+    assert_int_equal(serials[0], serials[1]);
     say(&h, refused ? "502 what?\r\n" : "250-mx\r\n250 SIZE\r\n");
     assert_int_equal(h.len, 0);
     expect_message(&h, -ETIMEDOUT, 0, UVSMTP_OUTCOME_NOT_ATTEMPTED);
