@@ -153,7 +153,7 @@ def cmake(scratch, source, build_root):
         skip("no cmake")
     env = stage(scratch, build_root)
     directory = project(scratch, source, {"CMakeLists.txt": CMAKE_PROJECT})
-    run("cmake", "-S", directory, "-B", directory / "b", env=env)
+    run("cmake", "-G", "Ninja", "-S", directory, "-B", directory / "b", env=env)
     run("cmake", "--build", directory / "b", env=env)
     for name in ("consumer", "consumer_cxx"):
         check(directory / "b" / name, env, needs=SHARED)
