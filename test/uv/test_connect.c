@@ -259,7 +259,6 @@ static void test_bound(void** state) {
   uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
   uvsmtp_session_t* s;
-  int fd;
   peer_t* peer = peer_answer(0);
   (void)state;
   memset(&call, 0, sizeof(call));
@@ -280,18 +279,46 @@ static void test_bound(void** state) {
     assert_non_null(strstr(log.text, "EHLO [127.0.0.2]\n"));
   }
   close_session(&f, s);
-  /* Only a port. */
-  target.bind_host = NULL;
+  fixture_finish(&f);
+  assert_null(peer_finish(peer, NULL));
+}
+
+/* Only a port: it is the one that the connection comes from. */
+static void bound_port(int flags) {
+  fixture_t f;
+  call_t call;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_session_t* s;
+  struct sockaddr_storage here;
+  int len = sizeof(here);
+  int fd;
+  peer_t* peer = peer_answer(flags);
+  memset(&call, 0, sizeof(call));
+  memset(&here, 0, sizeof(here));
+  fixture_start(&f);
+  s = open_session(&f, NULL, NULL);
+  target.host = peer_host(peer);
+  target.port = peer_port(peer);
   target.bind_port = net_closed_port(&fd);
   close(fd);
-  s = open_session(&f, NULL, &config);
   assert_int_equal(0,
                    CALL(&call, &f, uvsmtp_connect(s, &target, on_call, &call)));
   wait_for(&call);
   assert_int_equal(0, call.status);
+  assert_int_equal(
+      0, uvsmtp_session_local_address(s, (struct sockaddr*)&here, &len));
+  /* At the same place in both families. */
+  assert_int_equal(target.bind_port,
+                   ntohs(((struct sockaddr_in*)&here)->sin_port));
   close_session(&f, s);
   fixture_finish(&f);
   assert_null(peer_finish(peer, NULL));
+}
+
+static void test_bound_port(void** state) {
+  (void)state;
+  bound_port(0);
+  if (net_have_ipv6()) bound_port(PEER_IPV6);
 }
 
 static void test_bound_to_the_other_family(void** state) {
@@ -335,10 +362,15 @@ static void test_greetings(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_refused),      TEST(test_no_such_name),
-      TEST(test_no_such_path), TEST(test_default_target),
-      TEST(test_invalid),      TEST(test_scopes),
-      TEST(test_bound),        TEST(test_bound_to_the_other_family),
+      TEST(test_refused),
+      TEST(test_no_such_name),
+      TEST(test_no_such_path),
+      TEST(test_default_target),
+      TEST(test_invalid),
+      TEST(test_scopes),
+      TEST(test_bound),
+      TEST(test_bound_port),
+      TEST(test_bound_to_the_other_family),
       TEST(test_greetings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
