@@ -297,6 +297,27 @@ static void test_reason(void** state) {
   close(fd);
 }
 
+/* Of reasons that weigh the same it is the last one's. A link-local address
+ * without its link is one that the system refuses to look at. */
+static void test_last_reason(void** state) {
+  race_t r;
+  int fd;
+  int port = net_closed_port(&fd);
+  (void)state;
+  if (!net_have_ipv6()) skip();
+  begin(&r, "fe80::1", "127.0.0.2", port);
+  run(&r);
+  expect(&r, 0, "fe80::1", UV_EINVAL);
+  assert_int_equal(UV_ECONNREFUSED, r.call.cause);
+  end(&r);
+  begin(&r, "127.0.0.2", "fe80::1", port);
+  run(&r);
+  expect(&r, 0, "127.0.0.2", UV_ECONNREFUSED);
+  assert_int_equal(UV_EINVAL, r.call.cause);
+  end(&r);
+  close(fd);
+}
+
 /* ------------------------------------------------------------------- order */
 
 static void order(unsigned int flags, const char* bind_host,
@@ -617,6 +638,7 @@ int main(void) {
       TEST(test_all_silent),
       TEST(test_some_silent),
       TEST(test_reason),
+      TEST(test_last_reason),
       TEST(test_order),
       TEST(test_sixteen),
       TEST(test_single),
