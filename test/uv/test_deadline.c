@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "uv/uv_int.h"
 
 enum { SOON = 40, NEVER = -1 };
 
@@ -450,6 +451,39 @@ static void test_connect(void** state) {
   close(listener);
 }
 
+/* Nobody waits that long for a test: what the header promises of each phase is
+ * asked of the library. */
+static void test_defaults(void** state) {
+  static const struct {
+    int phase;
+    int64_t ms;
+  } want[] = {
+      {UVSMTP_PHASE_CONNECT, 30000},  {UVSMTP_PHASE_GREETING, 300000},
+      {UVSMTP_PHASE_HELLO, 300000},   {UVSMTP_PHASE_MAIL, 300000},
+      {UVSMTP_PHASE_RCPT, 300000},    {UVSMTP_PHASE_DATA, 120000},
+      {UVSMTP_PHASE_TEXT, 180000},    {UVSMTP_PHASE_DOT, 600000},
+      {UVSMTP_PHASE_COMMAND, 300000}, {UVSMTP_PHASE_QUIT, 10000},
+      {UVSMTP_PHASE_NONE, NEVER},
+  };
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_timeouts_t t = UVSMTP_TIMEOUTS_INIT;
+  uvsmtp_session_t* s;
+  fixture_t f;
+  size_t i;
+  int given;
+  (void)state;
+  assert_int_equal(UVSMTP_PHASE_END, sizeof(want) / sizeof(want[0]));
+  fixture_start(&f);
+  for (given = 0; given < 2; given++) { /* 0 in a struct is the same */
+    if (given) config.timeouts = &t;
+    s = open_session(&f, NULL, &config);
+    for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+      assert_int_equal(want[i].ms, uvsmtp__phase_timeout(s, want[i].phase));
+    close_session(&f, s);
+  }
+  fixture_finish(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_silence_in_each_phase),
@@ -462,6 +496,7 @@ int main(void) {
       TEST(test_many),
       TEST(test_later_deadlines),
       TEST(test_connect),
+      TEST(test_defaults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
