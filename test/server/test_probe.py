@@ -35,6 +35,7 @@ class Probe(Case):
                              [["EHLO me.example", "QUIT"]])
         ehlo = {"code": 250, "enhanced": None,
                 "text": "\n".join(["recorder", *EXTENSIONS])}
+        self.assertGreater(report["ms"]["connect"], 0)
         for name in ("connect", "greeting", "hello"):
             self.assertGreaterEqual(report["ms"].pop(name), 0)
         for attempt in report["attempts"]:
