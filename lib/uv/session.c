@@ -367,6 +367,21 @@ static int submit_verb(uvsmtp_session_t* s, const char* verb, const char* arg,
   return submit_text(s, UVSMTP_OP_COMMAND, line, cb, data);
 }
 
+/* The last "<" that is not part of a quoted string, or NULL. */
+static const char* last_bracket(const char* text) {
+  const char* found = NULL;
+  int quoted = 0;
+  for (; *text != '\0'; text++) {
+    if (quoted && *text == '\\' && text[1] != '\0')
+      text++;
+    else if (*text == '"')
+      quoted = !quoted;
+    else if (*text == '<' && !quoted)
+      found = text;
+  }
+  return found;
+}
+
 /* As smtplib's: an address loses its display name and its angle brackets, which
  * belong to MAIL and RCPT alone (RFC 5321 4.1.1.6). */
 static int submit_address(uvsmtp_session_t* s, const char* verb,
@@ -375,7 +390,7 @@ static int submit_address(uvsmtp_session_t* s, const char* verb,
   size_t len;
   if (address == NULL) return UV_EINVAL;
   len = strlen(address);
-  bracket = strrchr(address, '<');
+  bracket = last_bracket(address);
   if (bracket != NULL && address[len - 1] == '>') {
     len -= (size_t)(bracket - address) + 2;
     address = bracket + 1;

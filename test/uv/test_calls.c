@@ -49,12 +49,13 @@ enum { ARGUMENT_MAX = 510 - 5 };
 static void test_verbs(void** state) {
   fixture_t f;
   record_t record;
-  call_t calls[8];
+  call_t calls[10];
   char longest[ARGUMENT_MAX + 1];
   char expected[2048];
   peer_t* peer = peer_play(
       0,
       "S 220 hi\nC VRFY\nS 250 Ada <ada@example.org>\nC VRFY\nS 252 perhaps\n"
+      "C VRFY\nS 252 perhaps\nC VRFY\nS 252 perhaps\n"
       "C EXPN\nS 550 5.7.1 no\nC EXPN\nS 250-a@example.org\nS 250 b\n"
       "C HELP\nS 214 read RFC 5321\nC HELP\nS 502 no\nC HELP\nS 214 yes\n"
       "C VRFY\nS 553 who?\nEOF");
@@ -73,6 +74,14 @@ static void test_verbs(void** state) {
   assert_int_equal(
       0, CALL(c, &f, uvsmtp_verify(s, "Ada <ada@example.org>", on_call, c)));
   c++;
+  /* A bracket within quotes is none. */
+  assert_int_equal(
+      0, CALL(c, &f, uvsmtp_verify(s, "<\"a<b\"@example.org>", on_call, c)));
+  c++;
+  assert_int_equal(
+      0,
+      CALL(c, &f, uvsmtp_verify(s, "\"\\\"<\" <ada@example.org>", on_call, c)));
+  c++;
   assert_int_equal(0, CALL(c, &f, uvsmtp_expn(s, "staff", on_call, c)));
   c++;
   assert_int_equal(0, CALL(c, &f, uvsmtp_expn(s, "<staff>", on_call, c)));
@@ -87,12 +96,14 @@ static void test_verbs(void** state) {
   assert_int_equal(0, CALL(c, &f, uvsmtp_verify(s, longest, on_call, c)));
   wait_for(c);
   snprintf(expected, sizeof(expected),
-           "VRFY ada\nVRFY ada@example.org\nEXPN staff\nEXPN staff\nHELP\n"
+           "VRFY ada\nVRFY ada@example.org\nVRFY \"a<b\"@example.org\n"
+           "VRFY ada@example.org\nEXPN staff\nEXPN staff\nHELP\n"
            "HELP\nHELP <RCPT>\nVRFY %s\n",
            longest);
   assert_string_equal(expected, record.sent);
-  for (i = 0; i < 8; i++) {
-    static const int codes[] = {250, 252, 550, 250, 214, 502, 214, 553};
+  for (i = 0; i < 10; i++) {
+    static const int codes[] = {250, 252, 252, 252, 550,
+                                250, 214, 502, 214, 553};
     assert_int_equal(1, calls[i].times);
     assert_int_equal(i + 1, calls[i].order);
     assert_int_equal(0, calls[i].status); /* whatever the code */
@@ -100,7 +111,7 @@ static void test_verbs(void** state) {
     assert_int_equal(UVSMTP_OUTCOME_NONE, calls[i].outcome);
   }
   assert_string_equal("Ada <ada@example.org>", calls[0].text);
-  assert_string_equal("a@example.org\nb", calls[3].text);
+  assert_string_equal("a@example.org\nb", calls[5].text);
   close_session(&f, s);
   fixture_finish(&f);
   assert_peer_done(peer);
