@@ -619,6 +619,7 @@ static void fails_early(const char* path, int fd, int cause) {
 
 static void test_unreadable(void** state) {
   disk_t d;
+  int ends[2];
   int fd;
   (void)state;
   fails_early("/nonexistent/file", -1, UV_ENOENT);
@@ -631,6 +632,11 @@ static void test_unreadable(void** state) {
   fd = open(d.path, O_WRONLY | O_CLOEXEC);
   fails_early(NULL, fd, UV_EBADF);
   close(fd);
+  /* The end of a pipe that is for writing would be silent for ever. */
+  assert_int_equal(0, pipe(ends));
+  fails_early(NULL, ends[1], UV_EBADF);
+  close(ends[0]);
+  close(ends[1]);
   if (geteuid() != 0) { /* root may read it */
     assert_int_equal(0, chmod(d.path, 0));
     fails_early(d.path, -1, UV_EACCES);
