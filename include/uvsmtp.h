@@ -83,7 +83,8 @@ typedef struct uvsmtp_env_config_s {
 typedef void (*uvsmtp_env_cb)(uvsmtp_env_t* env, void* data);
 
 /* Makes an environment on loop, which must outlive it. config may be NULL. 0,
- * UV_EINVAL or UV_ENOMEM. Keeps the loop alive only while sessions do. */
+ * UV_EINVAL or UV_ENOMEM. Keeps the loop alive only while sessions do, or while
+ * the machine's name is being looked up (see local_name). */
 UVSMTP_EXTERN int uvsmtp_env_new(uvsmtp_env_t** env, uv_loop_t* loop,
                                  const uvsmtp_env_config_t* config);
 
@@ -259,8 +260,9 @@ typedef struct uvsmtp_connection_s {
 /* As uvsmtp_connect, over a connection that is up: reads the greeting. It is
  * closed with the session, or before, as one that was made here; TCP_NODELAY is
  * set. UV_EALREADY and UV_EISCONN as there; UV_EBADF, UV_ENOTSOCK, UV_ENOTCONN,
- * UV_EINVAL (not a stream, or one that is in use; none or both given), and a
- * failure to duplicate the descriptor: then it is still the caller's. */
+ * UV_EINVAL (not a stream, or one that is in use; none or both given),
+ * UV_ENOMEM, and a failure to duplicate the descriptor: then it is still the
+ * caller's. */
 UVSMTP_EXTERN int uvsmtp_open(uvsmtp_session_t* session,
                               const uvsmtp_connection_t* connection,
                               uvsmtp_cb cb, void* data);
@@ -447,8 +449,8 @@ UVSMTP_EXTERN void uvsmtp_source_discard(uvsmtp_source_t* source);
 /* --------------------------------------------------------- trace printer */
 
 /* Gets octets to print; a line ends with LF, and comes in one piece unless it
- * is longer than about 1,000 octets. Called from within a trace: the rules of a
- * source's functions hold. */
+ * is longer than about 1,000 octets or one of message text. Called from within
+ * a trace: the rules of a source's functions hold. */
 typedef void (*uvsmtp_print_cb)(void* arg, const char* text, size_t len);
 
 enum uvsmtp_print_flags {

@@ -217,8 +217,8 @@ UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_proto_ehlo_reply(
 UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_proto_helo_reply(
     const uvsmtp_proto_t* proto);
 
-/* 1 when the last EHLO or LHLO of this session succeeded, so that extensions
- * and their parameters may be used, else 0. */
+/* 1 when the last EHLO or LHLO of this session succeeded and no HELO came after
+ * it, so that extensions and their parameters may be used, else 0. */
 UVSMTP_EXTERN int uvsmtp_proto_does_esmtp(const uvsmtp_proto_t* proto);
 
 /* Another trace function from now on; NULL: none. Not from within a hook. */

@@ -382,8 +382,9 @@ typedef struct uvsmtp_mem_s {
 enum uvsmtp_trace_kind {
   UVSMTP_TRACE_SENT = 1,     /* a command line, without CRLF, secrets masked */
   UVSMTP_TRACE_RECEIVED = 2, /* a line of a reply, without CRLF */
-  UVSMTP_TRACE_TEXT = 3,     /* a piece of message text as encoded: for its
-                                length; show it if you must */
+  UVSMTP_TRACE_TEXT = 3,     /* a piece of message text as encoded, the final
+                                "." CRLF of DATA included: for its length; show
+                                it if you must */
   UVSMTP_TRACE_INFO = 4      /* a remark of the library: connecting to ...,
                                 timed out, state names */
 };

@@ -289,7 +289,8 @@ void uvsmtp__forget(uvsmtp_session_t* s) {
 
 static int check_resolver(const uvsmtp_resolver_t* from) {
   uvsmtp_resolver_t resolver;
-  if (uvsmtp__take(&resolver, sizeof(resolver), from, sizeof(resolver)) != 0) {
+  if (uvsmtp__take(&resolver, sizeof(resolver), from,
+                   UVSMTP__UP_TO(uvsmtp_resolver_t, data)) != 0) {
     return UV_EINVAL;
   }
   return resolver.resolve != NULL ? 0 : UV_EINVAL;
@@ -307,7 +308,8 @@ int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
   }
   if (cfg.mem != NULL) {
     uvsmtp_mem_t mem;
-    if (uvsmtp__take(&mem, sizeof(mem), cfg.mem, sizeof(mem)) != 0 ||
+    if (uvsmtp__take(&mem, sizeof(mem), cfg.mem,
+                     UVSMTP__UP_TO(uvsmtp_mem_t, data)) != 0 ||
         mem.alloc == NULL) {
       return UV_EINVAL;
     }

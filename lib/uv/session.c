@@ -28,7 +28,8 @@ int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase) {
 }
 
 int uvsmtp_timeouts_all(uvsmtp_timeouts_t* t, int64_t ms) {
-  if (t == NULL || t->size < sizeof(*t)) return UV_EINVAL;
+  if (t == NULL || t->size < UVSMTP__UP_TO(uvsmtp_timeouts_t, quit))
+    return UV_EINVAL;
   if (ms == 0 || ms < -1) return UV_EINVAL;
   t->connect = t->greeting = t->hello = t->mail = t->rcpt = ms;
   t->data = t->text = t->dot = t->command = t->quit = ms;
