@@ -44,7 +44,10 @@ int main(int argc, char** argv) {
   int status = 0;
   int err;
 
-  if (argc != 5) return 64;
+  if (argc != 5) {
+    fprintf(stderr, "usage: embed HOST PORT FROM TO\n");
+    return 64;
+  }
   server.host = argv[1];
   server.port = atoi(argv[2]);
   uvsmtp_source_memory(&body, text, strlen(text));

@@ -82,10 +82,11 @@ int deliver(uvsmtp_env_t* env, char** argv, int* status) {
   return send(session.get(), argv[3], argv[4],
               "Subject: hello\r\n\r\nSent with uvsmtp.\r\n",
               [status](const uvsmtp_result_t* result) {
+                int cause = uvsmtp_result_cause(result);
                 *status = uvsmtp_result_status(result);
                 std::printf("%s: %s\n",
                             uvsmtp_outcome_name(uvsmtp_result_outcome(result)),
-                            uvsmtp_strerror(*status));
+                            uvsmtp_strerror(cause != 0 ? cause : *status));
               });
 }
 

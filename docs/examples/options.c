@@ -36,7 +36,8 @@ static void print_extensions(const uvsmtp_session_t* session) {
   }
 }
 
-/* The longest message the server takes (RFC 1870), 0 when it does not say. */
+/* The longest message the server takes (RFC 1870), 0 when there is no limit or
+ * it does not say. */
 static unsigned long long size_limit(const uvsmtp_session_t* session) {
   const char* size = uvsmtp_session_extn(session, "SIZE");
   return size == NULL ? 0 : strtoull(size, NULL, 10);
@@ -121,7 +122,8 @@ static void on_hello(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   if (err == 0) {
     if (!uvsmtp_session_does_esmtp(session)) puts("no extensions: plain SMTP");
     print_extensions(session);
-    printf("largest message: %llu\n", size_limit(session));
+    if (size_limit(session) > 0)
+      printf("largest message: %llu\n", size_limit(session));
     err = send_with_options(session, job);
   }
   if (err != 0) {

@@ -82,7 +82,9 @@ class OneMessage(Case):
                              "a\r\nRSET@example.net", data=data)
         self.assertEqual(code, 1, out)
         self.assertNotEqual(err, "")
-        self.assertEqual(run(name, data=data)[0], 64)
+        code, _, err = run(name, data=data)
+        self.assertEqual(code, 64)
+        self.assertIn("usage: ", err)
 
 
 @client.add_tests(OneMessage, "example", {
