@@ -8,8 +8,8 @@
  *  - on the thread of the loop, and not from within a source's, allocator's or
  *    trace function (UV_EBUSY there);
  *  - 0 means accepted: exactly one completion follows, never before the call
- *    returns; a negative status means refused: nothing was taken, no
- * completion;
+ *    returns; a negative status means refused: nothing was taken, and no
+ *    completion follows;
  *  - on a session that is being closed every such call is refused with
  *    UV_ECANCELED;
  *  - strings and structs are copied before the call returns; body sources are

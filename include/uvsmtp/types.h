@@ -72,8 +72,8 @@ UVSMTP_EXTERN const char* uvsmtp_state_name(int state);
 /* How a session speaks. */
 enum uvsmtp_session_flags {
   UVSMTP_SESSION_LMTP = 1u << 0, /* RFC 2033: LHLO, a final reply a recipient */
-  UVSMTP_SESSION_NO_PIPELINING = 1u << 1, /* as if the server had not offered */
-  UVSMTP_SESSION_NO_CHUNKING = 1u << 2    /* it */
+  UVSMTP_SESSION_NO_PIPELINING = 1u << 1, /* as if it were not offered */
+  UVSMTP_SESSION_NO_CHUNKING = 1u << 2    /* as if it were not offered */
 };
 
 /* -------------------------------------------------------------- outcomes */
@@ -216,7 +216,9 @@ enum uvsmtp_source_status {
  *
  * A source is borrowed from the accepted call until release, which comes
  * exactly once for each accepted call, before its completion; a call that
- * returned an error took nothing and releases nothing. */
+ * returned an error took nothing and releases nothing. A source knows where it
+ * is: it is for one call at a time, and for another one after its release it is
+ * rewound or filled anew. */
 struct uvsmtp_source_s {
   size_t size;    /* sizeof(uvsmtp_source_t) */
   int64_t length; /* octets in all, -1 when unknown, or UVSMTP_LENGTH_LATER. A
