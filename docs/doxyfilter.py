@@ -99,7 +99,9 @@ class Filter:
         if self.first:
             self.first = False
             group = GROUPS.get(self.name)
-            return (f"/** @file {escape(body)} */" +
+            # The name that it begins with is not part of the sentence.
+            brief = re.sub(r"^\s*(\S+): ", r" \1 @brief ", escape(body))
+            return (f"/** @file{brief} */" +
                     (" " + self.section(group) if group else ""))
         title = SECTION.fullmatch(text)
         if title:
