@@ -6,8 +6,6 @@
 
 #include "tool.h"
 
-enum { CONNECT, GREETING, HELLO };
-
 void facts_init(facts_t* f) {
   memset(f, 0, sizeof(*f));
   f->ms[CONNECT] = f->ms[GREETING] = f->ms[HELLO] = -1;

@@ -109,10 +109,6 @@ int input_prepare(input_t* in, const char* file, char* error, size_t cap) {
   in->name = "standard input";
   if (file != NULL && strcmp(file, "-") != 0) in->name = in->path = file;
   rc = in->path == NULL ? prepare_stdin(in) : prepare_file(in->path);
-  if (stopped) {
-    snprintf(error, cap, "interrupted before anything was sent");
-    return EXIT_INTERRUPTED;
-  }
   if (rc == 0) return 0;
   snprintf(error, cap, "%.200s: %s", in->name,
            rc == EISDIR ? "it is a directory"

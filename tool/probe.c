@@ -4,8 +4,6 @@
 
 #include "tool.h"
 
-enum { CONNECT, GREETING, HELLO };
-
 typedef struct probe_s {
   run_t run; /* first: what is given to a run's callbacks is this */
   uv_check_t check;

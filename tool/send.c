@@ -210,7 +210,7 @@ static int begin(send_t* s) {
   rc = input_prepare(&s->input, run->o.file, text, sizeof(text));
   run->source = s->input.name;
   if (rc == 0) run_watch(run);
-  if (rc == 0 && input_stopped()) {
+  if (input_stopped()) {
     snprintf(text, sizeof(text), "interrupted before anything was sent");
     rc = EXIT_INTERRUPTED;
   }

@@ -101,7 +101,7 @@ typedef struct input_s {
  * standard input to begin, reads all of what is typed on a terminal. 0, or an
  * exit status with a sentence in error. */
 int input_prepare(input_t* in, const char* file, char* error, size_t cap);
-/* A signal came in the meantime. */
+/* A signal came in the meantime, whatever the other said. */
 int input_stopped(void);
 void input_free(input_t* in);
 
@@ -232,6 +232,9 @@ void report_text(const run_t* run, const verdict_t* v,
                  const uvsmtp_result_t* r);
 void report_advice(const verdict_t* v, const uvsmtp_result_t* r);
 
+/* The parts of a probe that are timed. */
+enum { CONNECT, GREETING, HELLO, LAPS };
+
 /* What a probe learns. Replies are in JSON from the start, since results end.
  */
 typedef struct facts_s {
@@ -242,7 +245,7 @@ typedef struct facts_s {
   json_t* extensions; /* {KEYWORD: parameters}, in the server's order */
   const char* stage;
   int esmtp;
-  double ms[3];         /* connect, greeting, hello; below 0: not reached */
+  double ms[LAPS];      /* how long each took; below 0: not reached */
   char address[2][128]; /* the server's, for scripts and for people */
   char local[2][128];
 } facts_t;
