@@ -24,7 +24,9 @@
 #include <uv.h>
 
 #include "uvsmtp/errors.h"
+#include "uvsmtp/printer.h"
 #include "uvsmtp/proto.h"
+#include "uvsmtp/tls.h"
 #include "uvsmtp/types.h"
 #include "uvsmtp/version.h"
 
@@ -75,9 +77,11 @@ typedef struct uvsmtp_env_config_s {
   size_t size;
   const uvsmtp_mem_t* mem;     /* NULL: malloc and free. Copied */
   uvsmtp_resolver_t* resolver; /* NULL: the system's */
+  uvsmtp_tls_t* tls; /* for sessions whose target has none; counted. NULL: ones
+                        with all defaults are made when they are first needed */
 } uvsmtp_env_config_t;
 #define UVSMTP_ENV_CONFIG_INIT \
-  { sizeof(uvsmtp_env_config_t), NULL, NULL }
+  { sizeof(uvsmtp_env_config_t), NULL, NULL, NULL }
 
 /* The environment has closed, and is gone when this returns. */
 typedef void (*uvsmtp_env_cb)(uvsmtp_env_t* env, void* data);
@@ -106,10 +110,11 @@ typedef struct uvsmtp_session_s uvsmtp_session_t;
 
 /* Ports that are meant when none is given. */
 enum uvsmtp_port {
-  UVSMTP_PORT_SMTP = 25,   /* of relays; submission is 587 */
+  UVSMTP_PORT_SMTP = 25,   /* of relays */
   UVSMTP_PORT_SMTPS = 465, /* smtplib's SMTP_SSL_PORT: TLS from the first octet
-                              (RFC 8314), which this version has not */
-  UVSMTP_PORT_LMTP = 2003  /* smtplib's; no port is registered for LMTP */
+                              (RFC 8314) */
+  UVSMTP_PORT_SUBMISSION = 587, /* RFC 6409 */
+  UVSMTP_PORT_LMTP = 2003       /* smtplib's; no port is registered for LMTP */
 };
 
 enum uvsmtp_target_flags {
@@ -128,7 +133,8 @@ typedef struct uvsmtp_target_s {
                        "localhost". While port is 0 "name:port", "1.2.3.4:port"
                        and "[v6]:port" say it here, from 1 to 65535 in digits;
                        what has several colons and no brackets is IPv6 */
-  int port;         /* 1 to 65535; 0: 25, or 2003 for LMTP */
+  int port;         /* 1 to 65535; 0: 25, or 465 if tls is IMPLICIT, or 2003
+                       for LMTP */
   const char* bind_host;  /* the local address to connect from, a literal; NULL:
                              any */
   int bind_port;          /* the local port, 0: any */
@@ -138,9 +144,14 @@ typedef struct uvsmtp_target_s {
   unsigned int attempt_delay; /* RFC 8305 5: milliseconds until the next address
                                  is tried beside those that have not answered;
                                  0: 250; less than 10 counts as 10 */
+  int tls; /* uvsmtp_tls_policy: when the connection is secured */
+  uvsmtp_tls_t* tls_settings; /* counted; NULL: the environment's */
+  const char* tls_name;       /* what the server's certificate is to say; NULL:
+                                 the settings' name, or host. A name or an
+                                 address literal, at most 255 octets */
 } uvsmtp_target_t;
 #define UVSMTP_TARGET_INIT \
-  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0, 0, 0 }
+  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL }
 
 /* Deadlines in milliseconds for each phase as a whole, however slowly octets
  * drip; 0: the default, -1: none. Defaults are the minima of RFC 5321 4.5.3.2.
@@ -157,9 +168,10 @@ typedef struct uvsmtp_timeouts_s {
   int64_t dot;      /* 600,000: each final reply */
   int64_t command;  /* 300,000: RSET, NOOP and others */
   int64_t quit;     /* 10,000 */
+  int64_t tls;      /* 60,000: a TLS handshake */
 } uvsmtp_timeouts_t;
 #define UVSMTP_TIMEOUTS_INIT \
-  { sizeof(uvsmtp_timeouts_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(uvsmtp_timeouts_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* One value for every phase, as smtplib's timeout: milliseconds, or -1 for none
  * at all. timeouts is initialised already. UV_EINVAL if not, for 0 and below
@@ -296,6 +308,23 @@ UVSMTP_EXTERN int uvsmtp_helo(uvsmtp_session_t* session, const char* name,
 UVSMTP_EXTERN int uvsmtp_hello(uvsmtp_session_t* session, uvsmtp_cb cb,
                                void* data);
 
+/* STARTTLS (RFC 3207) and the handshake, with EHLO before if there was none: as
+ * smtplib's, whatever the policy says, and the certificate has to be right
+ * unless the settings are insecure. What the server said before is forgotten:
+ * the next command that needs it, or uvsmtp_hello, says EHLO again.
+ * UVSMTP_ENOTSUPPORTED when it is not offered, UVSMTP_ERESPONSE when it is
+ * refused: then the session goes on in clear text, if its policy allows that.
+ * UVSMTP_ETLS when the handshake fails, which ends the session:
+ * uvsmtp_session_tls says why. UV_EALREADY within TLS. */
+UVSMTP_EXTERN int uvsmtp_starttls(uvsmtp_session_t* session, uvsmtp_cb cb,
+                                  void* data);
+
+/* The TLS of the connection, or of the last one until the next begins; NULL:
+ * it had none. Lives as long as that. In a completion it is there also when a
+ * handshake has failed. */
+UVSMTP_EXTERN const uvsmtp_tls_info_t* uvsmtp_session_tls(
+    const uvsmtp_session_t* session);
+
 /* Sends a message: MAIL, RCPTs, DATA or BDAT; RSET after a refusal. The pointed
  * to structs need not outlive the call; message->body is borrowed until its
  * release. See uvsmtp_result_* for what comes back. UVSMTP_ESENDER,
@@ -419,77 +448,10 @@ UVSMTP_EXTERN uvsmtp_env_t* uvsmtp_session_env(const uvsmtp_session_t* session);
 UVSMTP_EXTERN void uvsmtp_session_ref(uvsmtp_session_t* session);
 UVSMTP_EXTERN void uvsmtp_session_unref(uvsmtp_session_t* session);
 
-/* ------------------------------------------------------------ body files */
-
-/* A source over a file, read in the background by uv_fs while the session
- * works: for one message of this session; a call with one of another session,
- * or one that a call has already, is refused with UV_EINVAL. It is made by the
- * library, and freed by it when the message's call releases it. By path: opened
- * when the message's turn comes. By descriptor: duplicated at once, and read
- * from its current offset, which stays where it is if the file is a regular
- * one. Errors of opening and reading fail the message with UVSMTP_ESOURCE and
- * the error as cause: before anything of it was sent if the file can't be read
- * at all (UV_ENOENT, UV_EISDIR ...). As many octets are sent as the file had
- * when it was opened: one that became shorter meanwhile is an error too
- * (UV_EOF), what was added is not sent. Pipes, terminals and sockets are read
- * as their octets come, under the deadline of the text, and are never made
- * non-blocking; a message from one begins with its first octet. 0, UV_EINVAL,
- * UV_ENOMEM, UV_EBUSY, UV_ECANCELED, and for a descriptor that can't be
- * duplicated UV_EBADF or UV_EMFILE. */
-UVSMTP_EXTERN int uvsmtp_source_path(uvsmtp_source_t** source,
-                                     uvsmtp_session_t* session,
-                                     const char* path);
-UVSMTP_EXTERN int uvsmtp_source_fd(uvsmtp_source_t** source,
-                                   uvsmtp_session_t* session, uv_file fd);
-
-/* Frees such a source that no call has accepted, also after its session has
- * gone; one that a call has accepted is left alone. NULL is fine. */
-UVSMTP_EXTERN void uvsmtp_source_discard(uvsmtp_source_t* source);
-
-/* --------------------------------------------------------- trace printer */
-
-/* Gets octets to print; a line ends with LF, and comes in one piece unless it
- * is longer than about 1,000 octets or one of message text. Called from within
- * a trace: the rules of a source's functions hold. */
-typedef void (*uvsmtp_print_cb)(void* arg, const char* text, size_t len);
-
-enum uvsmtp_print_flags {
-  UVSMTP_PRINT_TIMES = 1u << 0, /* the local time before each line, and before
-                                   its prefix: smtplib's debug level 2 */
-  UVSMTP_PRINT_TEXT = 1u << 1   /* the message text too, not only its length:
-                                   "-> | " and a line as it goes out */
-};
-
-/* A ready-made trace function: "-> EHLO ...", "<- 250 ...", "** remark", and
- * "-> (123 octets of text)" before what follows a message's text. Controls and
- * octets above 126 are shown as \xNN, since a server may say what a terminal
- * would obey. */
-typedef struct uvsmtp_printer_s {
-  size_t size;
-  unsigned int flags;    /* uvsmtp_print_flags */
-  uvsmtp_print_cb print; /* NULL: to standard error, by write(2): errors are
-                            ignored, SIGPIPE is the program's own affair */
-  void* arg;             /* the first argument of print */
-  const char* prefix;    /* before each line, as it is, to tell sessions apart;
-                            borrowed; NULL: none */
-  uint64_t octets;       /* private from here */
-  unsigned int state;
-  void* reserved[2];
-} uvsmtp_printer_t;
-
-/* Prepares one: flags, print and arg as above, no prefix. One for each session,
- * which must outlive its use as trace. */
-UVSMTP_EXTERN void uvsmtp_printer_init(uvsmtp_printer_t* printer,
-                                       unsigned int flags,
-                                       uvsmtp_print_cb print, void* arg);
-/* For a configuration's trace, with the printer as trace_arg. */
-UVSMTP_EXTERN void uvsmtp_printer_trace(void* printer, int kind,
-                                        const char* text, size_t len);
-/* Says how much text has gone by since the last line, if any did: for a session
- * that ended within a text. */
-UVSMTP_EXTERN void uvsmtp_printer_flush(uvsmtp_printer_t* printer);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "uvsmtp/file.h"
+
 #endif

@@ -58,7 +58,8 @@ enum uvsmtp_op {
   UVSMTP_OP_NOOP = 10,   /* NOOP */
   UVSMTP_OP_QUIT = 11,   /* QUIT */
   UVSMTP_OP_COMMAND = 12, /* any other command of one line and one reply */
-  UVSMTP_OP_SEND = 13     /* a whole message; HELLO first if needed */
+  UVSMTP_OP_SEND = 13,    /* a whole message; HELLO first if needed */
+  UVSMTP_OP_STARTTLS = 14 /* STARTTLS and a handshake; HELLO first if needed */
 };
 
 /* Any function, to be cast back to what it is. */
@@ -80,11 +81,13 @@ typedef struct uvsmtp_request_s {
   void* data;                      /* host's completion */
   uint64_t due; /* SEND: a time of the host's clock, see uvsmtp_proto_overdue;
                    0: none. message->timeout is the host's business */
+  int tls;      /* CONNECT: a uvsmtp_tls_policy, for the session that begins;
+                   DEFAULT is NONE here */
 } uvsmtp_request_t;
 #define UVSMTP_REQUEST_INIT(o)                                            \
   {                                                                       \
     sizeof(uvsmtp_request_t), (o), NULL, NULL, 0, NULL, 0, 0, NULL, NULL, \
-        NULL, 0                                                           \
+        NULL, 0, 0                                                        \
   }
 
 /* A finished request. */
@@ -112,15 +115,20 @@ enum uvsmtp_phase {
   UVSMTP_PHASE_DOT = 8,      /* a final reply, or the reply to a BDAT chunk */
   UVSMTP_PHASE_COMMAND = 9,  /* RSET, NOOP and other commands */
   UVSMTP_PHASE_QUIT = 10,    /* the reply to QUIT, and the connection's end */
-  UVSMTP_PHASE_END = 11      /* how many there are */
+  UVSMTP_PHASE_TLS = 11,     /* a TLS handshake */
+  UVSMTP_PHASE_END = 12      /* how many there are */
 };
 
 /* What the engine may want of its transport. */
 enum uvsmtp_wants {
-  UVSMTP_WANTS_OPEN = 1, /* connect the transport, then _up or _lost */
-  UVSMTP_WANTS_CLOSE = 2 /* the session is over: drop the connection, then say
-                            so with _lost (any cause): only then may a later
-                            CONNECT begin */
+  UVSMTP_WANTS_OPEN = 1,  /* connect the transport, then _up or _lost */
+  UVSMTP_WANTS_CLOSE = 2, /* the session is over: drop the connection, then say
+                             so with _lost (any cause): only then may a later
+                             CONNECT begin */
+  UVSMTP_WANTS_TLS = 4,   /* what is sent and received from now on goes through
+                             TLS: begin a handshake, then _secured, or _lost
+                             when it fails. What is fed before is an error */
+  UVSMTP_WANTS_TRUST = 8  /* with TLS: and the server has to prove who it is */
 };
 
 /* 0, UV_EINVAL (no memory functions, bad name or size) or UV_ENOMEM. */
@@ -142,6 +150,9 @@ UVSMTP_EXTERN int uvsmtp_proto_submit(uvsmtp_proto_t* proto,
 
 /* The transport is connected. Only when wants said OPEN. */
 UVSMTP_EXTERN void uvsmtp_proto_up(uvsmtp_proto_t* proto);
+
+/* The TLS handshake has succeeded. Only when wants said TLS. */
+UVSMTP_EXTERN void uvsmtp_proto_secured(uvsmtp_proto_t* proto);
 
 /* The transport failed to connect, ended (cause UV_EOF) or broke. cause is a
  * negative libuv error. */

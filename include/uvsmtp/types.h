@@ -39,6 +39,7 @@ extern "C" {
   XX(CHUNKING, 5, "in a transaction, after a BDAT chunk") \
   XX(BODY, 6, "the server awaits the message text")       \
   XX(CLOSED, 7, "session over")                           \
+  XX(SECURING, 8, "STARTTLS was granted")                 \
   XX(OPENING, 16, "connect")                              \
   XX(GREETING, 17, "greeting")                            \
   XX(EHLO, 18, "EHLO")                                    \
@@ -56,7 +57,10 @@ extern "C" {
   XX(NOOP, 30, "NOOP")                                    \
   XX(QUIT, 31, "QUIT")                                    \
   XX(COMMAND, 32, "command")                              \
-  XX(CHUNK_TEXT, 33, "chunk")
+  XX(CHUNK_TEXT, 33, "chunk")                             \
+  XX(STARTTLS, 34, "STARTTLS")                            \
+  XX(HANDSHAKE, 35, "TLS handshake")                      \
+  XX(WRAP, 36, "TLS handshake before the greeting")
 
 /* The states. */
 enum uvsmtp_state {
@@ -155,6 +159,12 @@ UVSMTP_EXTERN int uvsmtp_result_outcome(const uvsmtp_result_t* result);
 /* The deciding reply (final reply of a message, else that of the command), or
  * NULL when none was read. */
 UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_result_reply(
+    const uvsmtp_result_t* result);
+
+/* The TLS of its connection, or NULL: it has, or had, none. Lives as long as
+ * the result. See uvsmtp/tls.h. */
+typedef struct uvsmtp_tls_info_s uvsmtp_tls_info_t;
+UVSMTP_EXTERN const uvsmtp_tls_info_t* uvsmtp_result_tls(
     const uvsmtp_result_t* result);
 
 /* The sender as the caller wrote it, or NULL for calls without one. */

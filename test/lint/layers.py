@@ -17,18 +17,20 @@ import sys
 from pathlib import Path
 
 C_HEADERS = r"<(stddef|stdint|string|limits|stdbool|errno)\.h>"
-PUBLIC_PURE = r'"uvsmtp/(types|errors|proto|version)\.h"'
+PUBLIC_PURE = r'"uvsmtp/(types|errors|printer|proto|tls|version)\.h"'
 SYSTEM = r"<[a-z0-9_/]+\.h>"
 OWN = r'"[a-z0-9_]+\.(h|def)"'
 
 # Directory: what its files may include, as patterns over the whole operand.
 # Tests may include anything; that they reach inside is their purpose.
 LAYERS = {
-    "include/uvsmtp": [C_HEADERS, PUBLIC_PURE],
-    "include": [C_HEADERS, r"<uv\.h>", PUBLIC_PURE],
+    "include/uvsmtp": [C_HEADERS, PUBLIC_PURE, r'"uvsmtp\.h"'],
+    "include": [C_HEADERS, r"<uv\.h>", PUBLIC_PURE, r'"uvsmtp/file\.h"'],
     "lib/core": [C_HEADERS, PUBLIC_PURE, r'"core/[a-z0-9_]+\.(h|def)"'],
+    "lib/tls": [SYSTEM, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
+                PUBLIC_PURE, r'"(core/(buf|mem)|tls/[a-z0-9_]+)\.h"'],
     "lib/uv": [SYSTEM, r'"uvsmtp\.h"', PUBLIC_PURE,
-               r'"(core|uv)/[a-z0-9_]+\.h"'],
+               r'"((core|uv)/[a-z0-9_]+|tls/tls)\.h"'],
     "lib": [C_HEADERS, r"<uv\.h>", r'"uvsmtp/(errors|version)\.h"'],
     "tool": [SYSTEM, r"<uvsmtp(/[a-z]+)?\.h>", r'"uvsmtp\.h"', PUBLIC_PURE,
              OWN],
