@@ -70,6 +70,23 @@ static void note_helo(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   p->helloed = 1;
 }
 
+static void note_no_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  (void)why;
+  p->tls_refused = 1;
+  e->op->tls_refused = 1;
+}
+
+static void begin_anew(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                       const uvsmtp__cause_t* why) {
+  (void)e;
+  (void)why;
+  uvsmtp__end_transaction(p);
+  uvsmtp__forget_server(p);
+  p->helloed = 0;
+  p->esmtp = 0;
+}
+
 static void accept_mail(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                         const uvsmtp__cause_t* why) {
   (void)e;

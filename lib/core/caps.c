@@ -165,6 +165,7 @@ static void set_bits(uvsmtp__caps_t* caps) {
       {"BINARYMIME", UVSMTP__CAP_BINARYMIME},
       {"ENHANCEDSTATUSCODES", UVSMTP__CAP_ENHANCED},
       {"DSN", UVSMTP__CAP_DSN},
+      {"STARTTLS", UVSMTP__CAP_STARTTLS},
   };
   size_t i;
 

@@ -15,7 +15,8 @@ enum {
   UVSMTP__CAP_SMTPUTF8 = 1u << 4,
   UVSMTP__CAP_BINARYMIME = 1u << 5,
   UVSMTP__CAP_ENHANCED = 1u << 6,
-  UVSMTP__CAP_DSN = 1u << 7
+  UVSMTP__CAP_DSN = 1u << 7,
+  UVSMTP__CAP_STARTTLS = 1u << 8
 };
 
 typedef struct uvsmtp__caps_s {

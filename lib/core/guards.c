@@ -15,16 +15,26 @@ static int hello_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return op->failed || p->helloed ? GUARD_SKIP : GUARD_TAKE;
 }
 
-/* HELO takes the place of the EHLO that failed. */
-static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  (void)p;
-  if (!op->ehlo_refused || op->expired) return GUARD_SKIP;
-  op->ehlo_refused = 0;
+/* The request goes on as if its last command had not been refused. */
+static void forgive(uvsmtp__op_t* op) {
   op->failed = 0;
   op->result.has_reply = 0;
   op->result.status = 0;
   op->result.cause = 0;
   op->verdict = UVSMTP_OUTCOME_NONE;
+}
+
+/* Nothing but EHLO, STARTTLS, NOOP and QUIT goes out before TLS. */
+static int is_exposed(const uvsmtp_proto_t* p) {
+  return p->policy == UVSMTP_TLS_REQUIRED && !p->tls;
+}
+
+/* HELO takes the place of the EHLO that failed, unless that would rule out the
+ * TLS that is required: then the refusal may be somebody else's. */
+static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (!op->ehlo_refused || op->expired || is_exposed(p)) return GUARD_SKIP;
+  op->ehlo_refused = 0;
+  forgive(op);
   return GUARD_TAKE;
 }
 
@@ -47,6 +57,61 @@ static int text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
   op->verdict = UVSMTP_OUTCOME_DEFERRED;
   return refuse(op, UVSMTP_ESOURCE, rc, stage);
 }
+
+/* ----------------------------------------------------------------- TLS */
+
+static int covered(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed) return GUARD_SKIP;
+  if (!is_exposed(p) || p->ahead == S_CLOSED || p->ahead == S_CONNECT)
+    return GUARD_TAKE;
+  uvsmtp__op_fail(op, UVSMTP_ETLS, -EPERM, uvsmtp__steps[op->step].state);
+  return GUARD_SKIP;
+}
+
+static int tls_at_once(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed || p->policy != UVSMTP_TLS_IMPLICIT) return GUARD_SKIP;
+  return GUARD_TAKE;
+}
+
+/* STARTTLS within TLS is ignored (RFC 3207 4.2: a server must not offer it). An
+ * opportunistic session that was refused once does not ask again. */
+static int tls_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int required = p->policy == UVSMTP_TLS_REQUIRED;
+  if (op->failed || p->tls || !has_place(p, S_STARTTLS)) return GUARD_SKIP;
+  if (!required && p->policy != UVSMTP_TLS_OPPORTUNISTIC) return GUARD_SKIP;
+  if (p->caps.bits & UVSMTP__CAP_STARTTLS)
+    return required || !p->tls_refused ? GUARD_TAKE : GUARD_SKIP;
+  if (!required) return GUARD_SKIP;
+  /* It may have been cut out on the way: another time it may be there. */
+  op->verdict = UVSMTP_OUTCOME_DEFERRED;
+  return refuse(op, UVSMTP_ETLS, UVSMTP_ENOTSUPPORTED, S_STARTTLS);
+}
+
+/* The caller's own STARTTLS. */
+static int tls_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->failed) return GUARD_SKIP;
+  if (p->tls) return refuse(op, -EALREADY, 0, S_STARTTLS);
+  if (!has_place(p, S_STARTTLS)) return GUARD_TAKE;
+  if (p->caps.bits & UVSMTP__CAP_STARTTLS) return GUARD_TAKE;
+  return refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_STARTTLS);
+}
+
+/* The server that said 220 waits for a handshake, whatever has become of the
+ * request meanwhile. Asked for by a policy, a refusal is one of TLS, or none at
+ * all. */
+static int tls_granted(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (p->rest == S_SECURING) return GUARD_TAKE;
+  if (!op->tls_refused || op->plan == PLAN_STARTTLS) return GUARD_SKIP;
+  op->tls_refused = 0;
+  if (op->expired) return GUARD_SKIP;
+  if (p->policy == UVSMTP_TLS_OPPORTUNISTIC && p->rest != S_CLOSED)
+    forgive(op);
+  else
+    op->result.status = UVSMTP_ETLS;
+  return GUARD_SKIP;
+}
+
+/* ------------------------------------------------------------- messages */
 
 /* What the message needs and the server does not offer fails it here, before
  * anything is sent. */

@@ -7,6 +7,7 @@
 
 #include "core/command.h"
 #include "core/table.h"
+#include "uvsmtp/tls.h"
 
 /* Room that MAIL's own parameters may need beside the caller's. */
 #define OWN_PARAMS 80u
@@ -118,6 +119,10 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
   unsigned int flags = 0;
   switch (r->op) {
     case UVSMTP_OP_CONNECT:
+      if (r->tls < UVSMTP_TLS_DEFAULT || r->tls > UVSMTP_TLS_IMPLICIT)
+        return -EINVAL;
+      return 0;
+    case UVSMTP_OP_STARTTLS:
     case UVSMTP_OP_HELLO:
     case UVSMTP_OP_RSET:
     case UVSMTP_OP_NOOP:
@@ -217,6 +222,7 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
     op->due = r->due;
   }
   op->last = r->last != 0;
+  op->tls = (uint8_t)r->tls;
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_SEND)
     op->result.sender = op->arg;
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||

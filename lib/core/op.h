@@ -21,6 +21,7 @@ struct uvsmtp_result_s {
   uint64_t octets;
   uvsmtp_rcpt_result_t* rcpts;
   size_t nrcpts;
+  const uvsmtp_tls_info_t* tls; /* set by the host; or NULL */
 };
 
 enum {
@@ -108,6 +109,8 @@ typedef struct uvsmtp__op_s {
       verdict_lost; /* ... which a loss brought, so a worse one may follow */
   uint8_t cut;      /* 421 to a RCPT: the rest was not attempted */
   uint8_t ehlo_refused;
+  uint8_t tls_refused;
+  uint8_t tls;     /* CONNECT: the policy of the session that begins */
   uint8_t go;      /* 354: the text may go */
   uint8_t void_go; /* 354 without a recipient */
   uint8_t utf8;    /* some path has an octet above 127 */
@@ -120,6 +123,10 @@ typedef struct uvsmtp__op_s {
 /* Decides the outcome of every recipient, the status and the outcome of the
  * whole. Once, when the last of its commands is answered or lost. */
 void uvsmtp__op_settle(uvsmtp__op_t* op);
+
+/* The TLS that a result is to tell of: for its host, before it is shown. */
+void uvsmtp__result_set_tls(const uvsmtp_result_t* result,
+                            const uvsmtp_tls_info_t* tls);
 
 /* Records a failure unless there is one. */
 void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage);

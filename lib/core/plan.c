@@ -172,10 +172,13 @@ static void predict(uvsmtp_proto_t* p, int state) {
 }
 
 /* A new connection: nothing of the last one may show through. */
-static void begin_session(uvsmtp_proto_t* p) {
+static void begin_session(uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   uvsmtp__out_clear(&p->mem, &p->out);
   uvsmtp__reader_reset(&p->reader, &p->mem);
   uvsmtp__forget_server(p);
+  p->policy = op->tls;
+  p->tls = 0;
+  p->tls_refused = 0;
 }
 
 /* Puts the step's command into flight. 0 or an error: nothing was queued. */
@@ -183,7 +186,7 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   uvsmtp__entry_t* e;
   size_t before;
   int rc;
-  if (state == S_OPENING) begin_session(p);
+  if (state == S_OPENING) begin_session(p, op);
   before = p->out.bytes.len;
   rc = build(p, op, state);
   if (rc != 0) return rc;

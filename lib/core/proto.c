@@ -175,11 +175,26 @@ size_t uvsmtp_proto_pending(const uvsmtp_proto_t* p) { return p->pending; }
 
 /* ------------------------------------------------------------- inputs */
 
+/* A handshake is to be made, or under way. */
+static int is_shaking(const uvsmtp_proto_t* p) {
+  const uvsmtp__entry_t* e = p->fifo_count > 0 ? &p->fifo[p->fifo_head] : NULL;
+  return e != NULL && (e->state == S_HANDSHAKE || e->state == S_WRAP);
+}
+
 void uvsmtp_proto_up(uvsmtp_proto_t* p) {
   const uvsmtp__entry_t* e = uvsmtp__fifo_at(p, 0);
   if (p->busy || e == NULL || e->state != S_OPENING) return;
   p->busy = 1;
   p->up = 1;
+  uvsmtp__on_input(p, I_UP, 0);
+  uvsmtp__run(p);
+  p->busy = 0;
+}
+
+void uvsmtp_proto_secured(uvsmtp_proto_t* p) {
+  if (p->busy || !is_shaking(p)) return;
+  p->busy = 1;
+  p->tls = 1;
   uvsmtp__on_input(p, I_UP, 0);
   uvsmtp__run(p);
   p->busy = 0;
@@ -200,10 +215,13 @@ void uvsmtp_proto_feed(uvsmtp_proto_t* p, const void* data, size_t len) {
   if (p->busy) return;
   p->busy = 1;
   while (len > 0 && p->rest != S_CLOSED && p->up) {
+    const uvsmtp__entry_t* head = uvsmtp__fifo_at(p, 0);
+    int state = head == NULL ? p->rest : head->state;
     size_t used = 0;
-    int rc;
+    int rc = UVSMTP_EPROTOCOL;
     if (!uvsmtp__reader_partial(&p->reader)) p->heard_at = p->out.sent;
-    rc = uvsmtp__reader_feed(&p->reader, &p->mem, in, len, &used);
+    if (!is_shaking(p))
+      rc = uvsmtp__reader_feed(&p->reader, &p->mem, in, len, &used);
     in += used;
     len -= used;
     if (rc == 0) break;
@@ -216,6 +234,11 @@ void uvsmtp_proto_feed(uvsmtp_proto_t* p, const void* data, size_t len) {
       p->oom = 0;
       uvsmtp__on_input(p, I_OOM, -ENOMEM);
     }
+    /* Nothing may come behind this reply in clear text: what does is meant to
+     * be taken for the server's later word, be STARTTLS granted or refused
+     * (CVE-2011-0411, CVE-2021-38371 and many more). */
+    if (state == S_STARTTLS && len > 0 && p->rest != S_CLOSED)
+      uvsmtp__on_input(p, I_BAD, UVSMTP_EPROTOCOL);
     uvsmtp__run(p);
   }
   /* An idle session needs no parser's buffers. */
@@ -364,10 +387,18 @@ int uvsmtp_proto_wait(const uvsmtp_proto_t* p, unsigned int* serial) {
   return UVSMTP_PHASE_NONE;
 }
 
+/* A handshake that only an opportunistic policy asks for. */
+static int trusts_anybody(const uvsmtp_proto_t* p) {
+  const uvsmtp__op_t* op = p->fifo[p->fifo_head].op;
+  return p->policy == UVSMTP_TLS_OPPORTUNISTIC && op->plan != PLAN_STARTTLS;
+}
+
 int uvsmtp_proto_wants(const uvsmtp_proto_t* p) {
   if (p->fifo_count > 0 && p->fifo[p->fifo_head].state == S_OPENING)
     return UVSMTP_WANTS_OPEN;
   if (p->rest == S_CLOSED && p->up) return UVSMTP_WANTS_CLOSE;
+  if (is_shaking(p))
+    return UVSMTP_WANTS_TLS | (trusts_anybody(p) ? 0 : UVSMTP_WANTS_TRUST);
   return 0;
 }
 

@@ -21,6 +21,7 @@
 #include "core/op.h"
 #include "core/out.h"
 #include "core/table.h"
+#include "uvsmtp/tls.h"
 
 /* Commands in flight at the most: bounds memory, not speed. */
 #define UVSMTP__FIFO_MAX 1024u
@@ -94,12 +95,15 @@ struct uvsmtp_proto_s {
   uint8_t down_stage;
   uint8_t rest;
   uint8_t ahead;
+  uint8_t policy;                 /* uvsmtp_tls_policy of the session */
+  unsigned int tls : 1;           /* the transport is secured */
+  unsigned int tls_refused : 1;   /* STARTTLS was, in this session */
+  unsigned int chunk_refused : 1; /* of the open transaction */
+  unsigned int mail_refused : 1;  /* likewise */
+  unsigned int misled : 1;        /* a MAIL of the caller's own had no place */
+  unsigned int holed : 1; /* a chunk of the caller's own could not be had */
   uint8_t helloed;
   uint8_t esmtp;
-  uint8_t chunk_refused; /* of the open transaction */
-  uint8_t misled;        /* a MAIL of the caller's own had no place */
-  uint8_t holed;         /* a chunk of the caller's own could not be had */
-  uint8_t mail_refused;  /* of the open transaction */
   uint8_t reset_owed;
   uint8_t up; /* the host has a transport for us */
   uint8_t canceled;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* result.c: results read through functions, so that they may grow. */
+#include <stdint.h>
 #include <string.h>
 
 #include "core/op.h"
@@ -18,6 +19,15 @@ int uvsmtp_result_outcome(const uvsmtp_result_t* result) {
 
 const uvsmtp_reply_t* uvsmtp_result_reply(const uvsmtp_result_t* result) {
   return result->has_reply ? &result->reply : NULL;
+}
+
+const uvsmtp_tls_info_t* uvsmtp_result_tls(const uvsmtp_result_t* result) {
+  return result->tls;
+}
+
+void uvsmtp__result_set_tls(const uvsmtp_result_t* result,
+                            const uvsmtp_tls_info_t* tls) {
+  ((uvsmtp_result_t*)(uintptr_t)result)->tls = tls;
 }
 
 const char* uvsmtp_result_sender(const uvsmtp_result_t* result) {

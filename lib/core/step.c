@@ -154,7 +154,7 @@ static void remember_loss(uvsmtp_proto_t* p, int state, int input,
     p->down_status = -ECANCELED;
     p->down_cause = 0;
     p->down_outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
-  } else if (state == S_OPENING || state == S_GREETING) {
+  } else if (state == S_OPENING || state == S_WRAP || state == S_GREETING) {
     p->down_status = row->error;
     p->down_cause = why->cause == row->error ? 0 : why->cause;
     p->down_outcome = row->outcome;

@@ -77,6 +77,20 @@ enum {
   T(state, OOM, CLOSED, none, ENOMEM, outcome, FAILS | CLOSES)        \
   T(state, MOOT, CLOSED, none, EDISCONNECTED, NOT_ATTEMPTED, FAILS | CLOSES)
 
+#define SHAKING(state)                                                 \
+  T(state, EOF, CLOSED, none, ETLS, DEFERRED, FAILS | CLOSES)          \
+  T(state, BAD, CLOSED, none, EPROTOCOL, DEFERRED, FAILS | CLOSES)     \
+  T(state, TIMEOUT, CLOSED, none, ETIMEDOUT, DEFERRED, FAILS | CLOSES) \
+  T(state, CANCEL, CLOSED, none, ECANCELED, DEFERRED, FAILS | CLOSES)  \
+  T(state, OOM, CLOSED, none, ENOMEM, DEFERRED, FAILS | CLOSES)        \
+  X(state, GONE)                                                       \
+  X(state, MOOT)                                                       \
+  X_REPLY(state)                                                       \
+  X_NOVERB(state)                                                      \
+  X_GO(state)                                                          \
+  X_TEXT(state)                                                        \
+  X_MANY(state)
+
 #define VERDICT_LOST(state)                                           \
   T(state, GONE, CLOSED, end_text, EDATA, DEFERRED, FAILS | CLOSES)   \
   T(state, GONE_MID, CLOSED, none, EUNKNOWN, UNKNOWN, FAILS | CLOSES) \
@@ -209,7 +223,7 @@ const char uvsmtp__guard_names[G_COUNT][16] = {
 #undef XX
 };
 
-const char uvsmtp__plan_names[PLAN_COUNT][8] = {
+const char uvsmtp__plan_names[PLAN_COUNT][12] = {
 #define XX(name, value) [value] = #name,
     UVSMTP__PLAN_MAP(XX)
 #undef XX

@@ -33,7 +33,7 @@ enum {
   XX(SOME_OK, "some recipients' final replies were 2yz")           \
   XX(NONE_OK, "no recipient was accepted")                         \
   XX(GONE_MID, "421 before the last of several final replies")     \
-  XX(UP, "the transport is connected")                             \
+  XX(UP, "the transport is connected, or secured")                 \
   XX(SENT, "the deciding octet has left")                          \
   XX(SRC_FAIL, "the source failed in mid-text")                    \
   XX(EOF, "the connection ended or broke")                         \
@@ -67,6 +67,8 @@ enum {
   XX(note_no_ehlo)             \
   XX(forget_extensions)        \
   XX(note_helo)                \
+  XX(note_no_tls)              \
+  XX(begin_anew)               \
   XX(accept_mail)              \
   XX(refuse_mail)              \
   XX(accept_rcpt)              \
@@ -88,6 +90,11 @@ enum {
   XX(alive)                   \
   XX(hello_missing)           \
   XX(ehlo_refused)            \
+  XX(covered)                 \
+  XX(tls_at_once)             \
+  XX(tls_due)                 \
+  XX(tls_asked)               \
+  XX(tls_granted)             \
   XX(sender_fits)             \
   XX(rcpt_fits)               \
   XX(more_rcpts)              \
@@ -107,7 +114,7 @@ enum {
       G_COUNT
 };
 
-/* Plans; the first thirteen are the numbers of uvsmtp_op. */
+/* Plans; the first fourteen are the numbers of uvsmtp_op. */
 #define UVSMTP__PLAN_MAP(XX) \
   XX(CONNECT, 1)             \
   XX(HELLO, 2)               \
@@ -122,7 +129,8 @@ enum {
   XX(QUIT, 11)               \
   XX(COMMAND, 12)            \
   XX(SEND, 13)               \
-  XX(RESET, 14)
+  XX(STARTTLS, 14)           \
+  XX(RESET, 15)
 
 enum {
 #define XX(name, value) PLAN_##name = value,
@@ -173,7 +181,7 @@ extern const char uvsmtp__input_names[I_COUNT][12];
 extern const char uvsmtp__input_texts[I_COUNT][64];
 extern const char uvsmtp__action_names[A_COUNT][24];
 extern const char uvsmtp__guard_names[G_COUNT][16];
-extern const char uvsmtp__plan_names[PLAN_COUNT][8];
+extern const char uvsmtp__plan_names[PLAN_COUNT][12];
 
 /* The index in uvsmtp__steps of a plan's first step. */
 unsigned int uvsmtp__plan_start(int plan);

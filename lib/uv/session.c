@@ -20,7 +20,7 @@ int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase) {
       [UVSMTP_PHASE_MAIL] = 300000,     [UVSMTP_PHASE_RCPT] = 300000,
       [UVSMTP_PHASE_DATA] = 120000,     [UVSMTP_PHASE_TEXT] = 180000,
       [UVSMTP_PHASE_DOT] = 600000,      [UVSMTP_PHASE_COMMAND] = 300000,
-      [UVSMTP_PHASE_QUIT] = 10000,
+      [UVSMTP_PHASE_QUIT] = 10000,      [UVSMTP_PHASE_TLS] = 60000,
   };
   if (phase <= UVSMTP_PHASE_NONE || phase >= UVSMTP_PHASE_END) return -1;
   if (s->timeouts == NULL || s->timeouts[phase] == 0) return defaults[phase];
@@ -33,6 +33,7 @@ int uvsmtp_timeouts_all(uvsmtp_timeouts_t* t, int64_t ms) {
   if (ms == 0 || ms < -1) return UV_EINVAL;
   t->connect = t->greeting = t->hello = t->mail = t->rcpt = ms;
   t->data = t->text = t->dot = t->command = t->quit = ms;
+  if (t->size >= UVSMTP__UP_TO(uvsmtp_timeouts_t, tls)) t->tls = ms;
   return 0;
 }
 
@@ -53,6 +54,7 @@ static int copy_timeouts(uvsmtp_session_t* s, const uvsmtp_timeouts_t* from) {
   to[UVSMTP_PHASE_DOT] = t.dot;
   to[UVSMTP_PHASE_COMMAND] = t.command;
   to[UVSMTP_PHASE_QUIT] = t.quit;
+  to[UVSMTP_PHASE_TLS] = t.tls;
   for (phase = 0; phase < UVSMTP_PHASE_END; phase++) {
     if (to[phase] < -1) return UV_EINVAL;
     if (to[phase] > FAR_MS) to[phase] = -1;
