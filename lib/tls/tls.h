@@ -56,6 +56,9 @@ int uvsmtp__tls_conn_new(uvsmtp__tls_conn_t** out, const uvsmtp__mem_t* mem,
 /* Wipes and frees it. NULL is fine. */
 void uvsmtp__tls_conn_free(uvsmtp__tls_conn_t* conn);
 
+/* The name that these settings say instead of the host's, or NULL. */
+const char* uvsmtp__tls_name(const uvsmtp_tls_t* tls);
+
 /* Ciphertext from the socket: borrowed until the next call of handshake or read
  * that says WAIT, or copied by uvsmtp__tls_conn_keep. Only when the last was
  * used up or kept. 0, UV_ENOBUFS (over UVSMTP__TLS_INPUT_MAX), UV_ENOMEM. */

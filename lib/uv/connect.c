@@ -8,7 +8,7 @@
 /* ------------------------------------------------------------ what it needs */
 
 static uvsmtp__connect_t* connect_new(uvsmtp_session_t* s) {
-  const uvsmtp__target_t* t = s->once != NULL ? s->once : s->target;
+  const uvsmtp__target_t* t = uvsmtp__target_now(s);
   uvsmtp__connect_t* c = uvsmtp__alloc(&s->env->mem, sizeof(*c));
   if (c == NULL) return NULL;
   memset(c, 0, sizeof(*c));
@@ -17,8 +17,7 @@ static uvsmtp__connect_t* connect_new(uvsmtp_session_t* s) {
   uvsmtp__queue_init(&c->naming);
   c->target.host = "localhost";
   if (t != NULL) c->target = *t;
-  c->port = c->target.port;
-  if (c->port == 0) c->port = s->lmtp ? UVSMTP_PORT_LMTP : UVSMTP_PORT_SMTP;
+  c->port = uvsmtp__target_port(t, s->lmtp);
   if (c->target.bind_host != NULL) {
     uvsmtp__literal(c->target.bind_host, strlen(c->target.bind_host), &c->bind);
   }
@@ -69,8 +68,6 @@ void uvsmtp__connect_stop(uvsmtp_session_t* s, int status) {
 
 void uvsmtp__connect_done(uvsmtp_session_t* s) {
   s->opening = 0;
-  uvsmtp__target_free(s->env, s->once);
-  s->once = NULL;
   uvsmtp__given_drop(s);
 }
 
@@ -104,6 +101,7 @@ static void begin(uvsmtp_session_t* s) {
   const char* host;
   int err;
   s->connect = c;
+  uvsmtp__secure_forget(s);
   if (c == NULL) {
     uvsmtp__lost(s, UV_ENOMEM);
     return;

@@ -263,6 +263,7 @@ static void on_check(uv_check_t* check) {
 static void on_kick(uv_idle_t* kick) {
   uvsmtp_env_t* env = kick->data;
   uvsmtp__link_t list;
+  env->shaken = 0; /* whoever had to stop for it comes here */
   uvsmtp__queue_move(&env->kicked, &list);
   while (!uvsmtp__queue_empty(&list)) {
     uvsmtp_session_t* s =
@@ -332,11 +333,13 @@ int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
   uvsmtp__queue_init(&env->naming);
   uvsmtp__resolver_init(&env->system);
   env->resolver = cfg.resolver != NULL ? cfg.resolver : &env->system;
+  env->tls = cfg.tls;
   env->read_buffer = user_resize(env, NULL, 0, UVSMTP__READ_MAX);
   if (env->read_buffer == NULL) {
     uvsmtp__free(&user, env, sizeof(*env));
     return UV_ENOMEM;
   }
+  if (env->tls != NULL) uvsmtp_tls_ref(env->tls);
   uv_timer_init(loop, &env->timer);
   uv_idle_init(loop, &env->kick);
   uv_check_init(loop, &env->check);
@@ -350,6 +353,13 @@ int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
   return 0;
 }
 
+int uvsmtp__plain_reserve(uvsmtp_env_t* env) {
+  if (env->plain == NULL) {
+    env->plain = user_resize(env, NULL, 0, UVSMTP__TLS_RECORD_MAX);
+  }
+  return env->plain == NULL ? UV_ENOMEM : 0;
+}
+
 void uvsmtp__env_done(uvsmtp_env_t* env) {
   uvsmtp__mem_t user = env->user;
   if (!env->closing || env->handles != 0 || env->orphans != 0) return;
@@ -357,6 +367,10 @@ void uvsmtp__env_done(uvsmtp_env_t* env) {
   uvsmtp__free(&env->mem, env->heap, env->heap_cap * sizeof(env->heap[0]));
   give_all_back(env);
   user_resize(env, env->read_buffer, UVSMTP__READ_MAX, 0);
+  if (env->plain != NULL) {
+    user_resize(env, env->plain, UVSMTP__TLS_RECORD_MAX, 0);
+  }
+  uvsmtp_tls_unref(env->tls);
   uvsmtp__free(&user, env, sizeof(*env));
 }
 

@@ -75,6 +75,10 @@ int uvsmtp_session_set_trace(uvsmtp_session_t* s, uvsmtp_trace_cb trace,
   return 0;
 }
 
+const uvsmtp_tls_info_t* uvsmtp_session_tls(const uvsmtp_session_t* s) {
+  return s->tls_info;
+}
+
 void* uvsmtp_session_data(const uvsmtp_session_t* s) { return s->data; }
 
 void uvsmtp_session_set_data(uvsmtp_session_t* s, void* data) {

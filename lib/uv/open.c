@@ -131,7 +131,8 @@ int uvsmtp_open(uvsmtp_session_t* s, const uvsmtp_connection_t* connection,
   if (err != 0) return err;
   err = duplicate(&c, fd, &own, &null);
   if (err == 0) {
-    err = uvsmtp__submit_connect(s, cb, data);
+    g->local = local;
+    err = uvsmtp__submit_connect(s, NULL, g, cb, data);
     if (err != 0 && own != fd) close(own);
     if (err != 0 && null != -1) close(null);
   }
@@ -141,8 +142,6 @@ int uvsmtp_open(uvsmtp_session_t* s, const uvsmtp_connection_t* connection,
   }
   take_over(fd, own, null);
   g->fd = own;
-  g->local = local;
-  s->given = g;
   return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pump.c: the one place where octets move and completions are called. */
+#include "core/op.h"
 #include "uv/uv_int.h"
 
 /* Completions called in one go, so that a session whose calls fail at once and
@@ -22,6 +23,7 @@ static unsigned int dispatch(uvsmtp_session_t* s, unsigned int max) {
     if (!got) break;
     n++;
     if (event.op == UVSMTP_OP_CONNECT) uvsmtp__connect_done(s);
+    uvsmtp__result_set_tls(event.result, s->tls_info);
     cb = (uvsmtp_cb)event.fn;
     if (cb != NULL) cb(s, event.result, event.data);
     if (event.op == UVSMTP_OP_CONNECT) uvsmtp__connect_told(s);
@@ -29,15 +31,23 @@ static unsigned int dispatch(uvsmtp_session_t* s, unsigned int max) {
   return n;
 }
 
+/* The connection goes; the engine may begin another session. */
+static void drop(uvsmtp_session_t* s, int cause) {
+  uvsmtp__shut(s);
+  uvsmtp__enter(s->env);
+  uvsmtp_proto_lost(s->proto, cause);
+  uvsmtp__leave(s->env);
+  s->again = 1;
+}
+
 /* Does what the engine wants of the transport. */
 static void obey(uvsmtp_session_t* s) {
   int wants = uvsmtp_proto_wants(s->proto);
   if ((wants & UVSMTP_WANTS_CLOSE) != 0) {
-    uvsmtp__shut(s);
-    uvsmtp__enter(s->env);
-    uvsmtp_proto_lost(s->proto, UV_EOF); /* it may begin another session */
-    uvsmtp__leave(s->env);
-    s->again = 1;
+    drop(s, UV_EOF);
+  } else if ((wants & UVSMTP_WANTS_TLS) != 0) {
+    int err = uvsmtp__secure(s, (wants & UVSMTP_WANTS_TRUST) != 0);
+    if (err != 0) drop(s, err);
   } else if ((wants & UVSMTP_WANTS_OPEN) != 0) {
     uvsmtp__connect(s);
   }

@@ -75,6 +75,8 @@ static void session_free(uvsmtp_session_t* s) {
   uvsmtp_proto_free(s->proto);
   uvsmtp__leave(env);
   uvsmtp__files_orphan(s);
+  uvsmtp__secure_forget(s);
+  uvsmtp__target_free(env, s->once);
   uvsmtp__target_free(env, s->target);
   uvsmtp__free(&env->mem, s->timeouts, UVSMTP_PHASE_END * sizeof(int64_t));
   uvsmtp__free(&env->mem, s, sizeof(*s));
@@ -241,11 +243,24 @@ int uvsmtp__may_connect(const uvsmtp_session_t* s) {
   return 0;
 }
 
-int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
+int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp__target_t* once,
+                           uvsmtp__given_t* given, uvsmtp_cb cb, void* data) {
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_CONNECT);
-  int err = submit(s, &request, cb, data);
-  if (err == 0) s->opening = 1;
-  return err;
+  uvsmtp__target_t* before = s->once;
+  int err;
+  s->once = once;
+  s->given = given;
+  request.tls = uvsmtp__target_policy(s);
+  err = submit(s, &request, cb, data);
+  if (err != 0) {
+    s->once = before;
+    s->given = NULL;
+    return err;
+  }
+  uvsmtp__target_free(s->env, before);
+  s->handed = given != NULL;
+  s->opening = 1;
+  return 0;
 }
 
 int uvsmtp_connect(uvsmtp_session_t* s, const uvsmtp_target_t* target,
@@ -257,13 +272,9 @@ int uvsmtp_connect(uvsmtp_session_t* s, const uvsmtp_target_t* target,
     err = uvsmtp__target_new(s->env, target, &once);
     if (err != 0) return err;
   }
-  err = uvsmtp__submit_connect(s, cb, data);
-  if (err != 0) {
-    uvsmtp__target_free(s->env, once);
-    return err;
-  }
-  s->once = once;
-  return 0;
+  err = uvsmtp__submit_connect(s, once, NULL, cb, data);
+  if (err != 0) uvsmtp__target_free(s->env, once);
+  return err;
 }
 
 static int submit_text(uvsmtp_session_t* s, int op, const char* text,
@@ -285,6 +296,10 @@ int uvsmtp_helo(uvsmtp_session_t* s, const char* name, uvsmtp_cb cb,
 
 int uvsmtp_hello(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
   return submit_text(s, UVSMTP_OP_HELLO, NULL, cb, data);
+}
+
+int uvsmtp_starttls(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {
+  return submit_text(s, UVSMTP_OP_STARTTLS, NULL, cb, data);
 }
 
 int uvsmtp_rset(uvsmtp_session_t* s, uvsmtp_cb cb, void* data) {

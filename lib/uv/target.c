@@ -101,6 +101,13 @@ static int check_target(uvsmtp_target_t* t, size_t* len) {
   *len = strlen(t->host);
   if (split_port(t->host, len, &t->port) != 0) return UV_EINVAL;
   if (check_host(t->host, *len) != 0) return UV_EINVAL;
+  if (t->tls < UVSMTP_TLS_DEFAULT || t->tls > UVSMTP_TLS_IMPLICIT) {
+    return UV_EINVAL;
+  }
+  if (t->tls_name != NULL &&
+      (t->tls_name[0] == '/' || check_host(t->tls_name, strlen(t->tls_name)))) {
+    return UV_EINVAL;
+  }
   if (t->bind_host == NULL) return 0;
   return uvsmtp__literal(t->bind_host, strlen(t->bind_host), &addr);
 }
@@ -111,6 +118,7 @@ int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
   uvsmtp__target_t* target;
   size_t host;
   size_t bind_host;
+  size_t tls_name;
   size_t block;
   char* text;
   if (uvsmtp__take(&t, sizeof(t), from, sizeof(size_t)) != 0 ||
@@ -118,7 +126,8 @@ int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
     return UV_EINVAL;
   }
   bind_host = t.bind_host == NULL ? 0 : strlen(t.bind_host) + 1;
-  block = sizeof(*target) + host + 1 + bind_host;
+  tls_name = t.tls_name == NULL ? 0 : strlen(t.tls_name) + 1;
+  block = sizeof(*target) + host + 1 + bind_host + tls_name;
   target = uvsmtp__alloc(&env->mem, block);
   if (target == NULL) return UV_ENOMEM;
   memset(target, 0, sizeof(*target));
@@ -128,6 +137,10 @@ int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
   target->keepalive = (unsigned short)t.keepalive;
   target->flags = (unsigned short)t.flags;
   target->attempt_delay = t.attempt_delay;
+  target->tls = (unsigned char)t.tls;
+  if (t.tls_settings != NULL) {
+    target->tls_settings = uvsmtp_tls_ref(t.tls_settings);
+  }
   text = (char*)(target + 1);
   memcpy(text, t.host, host);
   text[host] = '\0';
@@ -135,10 +148,43 @@ int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
   if (bind_host != 0) {
     target->bind_host = memcpy(text + host + 1, t.bind_host, bind_host);
   }
+  if (tls_name != 0) {
+    target->tls_name =
+        memcpy(text + host + 1 + bind_host, t.tls_name, tls_name);
+  }
   *to = target;
   return 0;
 }
 
 void uvsmtp__target_free(uvsmtp_env_t* env, uvsmtp__target_t* target) {
-  if (target != NULL) uvsmtp__free(&env->mem, target, target->block);
+  if (target == NULL) return;
+  uvsmtp_tls_unref(target->tls_settings);
+  uvsmtp__free(&env->mem, target, target->block);
+}
+
+const uvsmtp__target_t* uvsmtp__target_now(const uvsmtp_session_t* s) {
+  return s->once != NULL ? s->once : s->target;
+}
+
+unsigned short uvsmtp__target_port(const uvsmtp__target_t* t, int lmtp) {
+  if (t != NULL && t->port != 0) return t->port;
+  if (lmtp) return UVSMTP_PORT_LMTP;
+  if (t != NULL && t->tls == UVSMTP_TLS_IMPLICIT) return UVSMTP_PORT_SMTPS;
+  return UVSMTP_PORT_SMTP;
+}
+
+int uvsmtp__target_policy(const uvsmtp_session_t* s) {
+  const uvsmtp__target_t* t = uvsmtp__target_now(s);
+  if (t != NULL && t->tls != UVSMTP_TLS_DEFAULT) return t->tls;
+  if (s->given != NULL ? s->given->local : t != NULL && t->host[0] == '/') {
+    return UVSMTP_TLS_NONE; /* it does not leave the machine */
+  }
+  switch (uvsmtp__target_port(t, s->lmtp)) {
+    case UVSMTP_PORT_SMTPS:
+      return UVSMTP_TLS_IMPLICIT;
+    case UVSMTP_PORT_SUBMISSION:
+      return UVSMTP_TLS_REQUIRED;
+    default:
+      return UVSMTP_TLS_OPPORTUNISTIC;
+  }
 }

@@ -40,6 +40,16 @@ static void on_alloc(uv_handle_t* handle, size_t suggested, uv_buf_t* buf) {
   *buf = uv_buf_init(s->env->read_buffer, UVSMTP__READ_MAX);
 }
 
+/* s may be gone after. */
+static void receive(uvsmtp_session_t* s, const char* data, size_t len) {
+  int err = uvsmtp__received(s, data, len);
+  if (err != 0) {
+    uvsmtp__lost(s, err);
+  } else {
+    uvsmtp__pump(s);
+  }
+}
+
 static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf) {
   uvsmtp_session_t* s = stream->data;
   if (n == 0) return;
@@ -50,13 +60,10 @@ static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buf) {
     if (err == UV_EOF && s->write_error != 0 && s->write_error != UV_EPIPE) {
       err = s->write_error;
     }
-    uvsmtp__lost(s, err);
+    uvsmtp__lost(s, uvsmtp__received_end(s, err));
     return;
   }
-  uvsmtp__enter(s->env);
-  uvsmtp_proto_feed(s->proto, buf->base, (size_t)n);
-  uvsmtp__leave(s->env);
-  uvsmtp__pump(s);
+  receive(s, buf->base, (size_t)n);
 }
 
 void uvsmtp__up(uvsmtp_session_t* s) {
@@ -72,11 +79,12 @@ void uvsmtp__up(uvsmtp_session_t* s) {
   }
   uvsmtp__enter(s->env);
   uvsmtp_proto_up(s->proto);
-  if (given != NULL && given->len > 0) {
-    uvsmtp_proto_feed(s->proto, given->early, given->len);
-  }
   uvsmtp__leave(s->env);
-  uvsmtp__pump(s);
+  if (given != NULL && given->len > 0) {
+    receive(s, given->early, given->len);
+  } else {
+    uvsmtp__pump(s);
+  }
 }
 
 static void on_transport_closed(uv_handle_t* handle) {
@@ -87,6 +95,7 @@ void uvsmtp__shut(uvsmtp_session_t* s) {
   s->write_error = 0;
   s->phase = UVSMTP_PHASE_END; /* whatever comes, it is another wait */
   s->wait_due = UVSMTP__NEVER;
+  uvsmtp__secure_end(s);
   uvsmtp__writable_drop(s);
   uvsmtp__connect_stop(s, UV_ECANCELED);
   if (s->transport != NULL) {

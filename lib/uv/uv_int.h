@@ -14,6 +14,7 @@
  *   open.c         or the caller has a connection already
  *   localname.c  what EHLO says when the caller does not
  *   transport.c  a transport goes up, is read, and is closed
+ *   secure.c     TLS between a transport and the engine
  *   write.c      the only writer to a socket
  *   pump.c       moves the octets, calls the completions */
 #ifndef UVSMTP_UV_INT_H
@@ -26,6 +27,7 @@
 
 #include "core/mem.h"
 #include "core/queue.h"
+#include "tls/tls.h"
 #include "uvsmtp.h"
 
 /* Free blocks that an environment keeps of each size, at most. Builds that hunt
@@ -58,6 +60,9 @@ struct uvsmtp_env_s {
   uvsmtp__free_t* blocks[UVSMTP__CLASSES];
   unsigned short counts[UVSMTP__CLASSES];
   char* read_buffer;       /* UVSMTP__READ_MAX octets, consumed at once */
+  char* plain;             /* a record's, decrypted; NULL: no TLS yet */
+  uvsmtp_tls_t* tls;       /* NULL: the defaults, not made yet */
+  uint64_t shaken;         /* nanoseconds of handshakes in this turn, or more */
   uv_timer_t timer;        /* over all deadlines */
   uv_idle_t kick;          /* active while a list below has a session */
   uv_check_t check;        /* runs after a poll, for the late ones */
@@ -99,6 +104,9 @@ void uvsmtp__deadline(uvsmtp_session_t* s, uint64_t due);
 /* Room in the heap for one more session. 0 or UV_ENOMEM. */
 int uvsmtp__heap_reserve(uvsmtp_env_t* env);
 
+/* Makes sure that there is room for decrypted octets. 0 or UV_ENOMEM. */
+int uvsmtp__plain_reserve(uvsmtp_env_t* env);
+
 /* Takes a session off all lists and the heap. */
 void uvsmtp__forget(uvsmtp_session_t* s);
 
@@ -118,7 +126,10 @@ typedef struct uvsmtp__target_s {
   unsigned short bind_port;
   unsigned short keepalive;
   unsigned short flags;
+  unsigned char tls;          /* uvsmtp_tls_policy */
   unsigned int attempt_delay; /* 0: the default */
+  uvsmtp_tls_t* tls_settings; /* counted; NULL: the environment's */
+  const char* tls_name;       /* NULL: the settings', or host */
   const char* host;
   const char* bind_host; /* NULL: any */
 } uvsmtp__target_t;
@@ -204,8 +215,10 @@ struct uvsmtp_session_s {
   uvsmtp__given_t* given;     /* by the uvsmtp_open under way */
   uvsmtp__writable_t* writable;
   uvsmtp__target_t* target; /* configured; NULL: the defaults */
-  uvsmtp__target_t* once;   /* of the connect under way; NULL: the former */
-  int64_t* timeouts;        /* by phase; NULL: the defaults */
+  uvsmtp__target_t* once;   /* of the last connect; NULL: the former */
+  uvsmtp__tls_conn_t* tls;  /* between transport and engine; NULL: nothing is */
+  uvsmtp_tls_info_t* tls_info; /* of this connection or the last; or NULL */
+  int64_t* timeouts;           /* by phase; NULL: the defaults */
   uvsmtp_trace_cb trace;
   void* trace_arg;
   void* data;
@@ -228,6 +241,9 @@ struct uvsmtp_session_s {
   unsigned int lmtp : 1;
   unsigned int named : 1;    /* the caller configured a local name */
   unsigned int opening : 1;  /* a connect was accepted and not completed */
+  unsigned int handed : 1;   /* the last one was an uvsmtp_open */
+  unsigned int shaking : 1;  /* a TLS handshake is under way */
+  unsigned int shakes : 1;   /* ... and has something to do */
   unsigned int unwanted : 1; /* the caller called unref */
   unsigned int blocked : 1;  /* the socket's buffer is full */
   unsigned int pumping : 1;
@@ -261,8 +277,11 @@ void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
 /* May a connect be called now? 0, or the error that says why not. */
 int uvsmtp__may_connect(const uvsmtp_session_t* s);
 
-/* Asks the engine for a connect. 0 or an error. */
-int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp_cb cb, void* data);
+/* Asks the engine for a connect, to this target (NULL: the configured one) or
+ * over a given connection (or NULL), which are the session's if this succeeds.
+ * 0 or an error. */
+int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp__target_t* once,
+                           uvsmtp__given_t* given, uvsmtp_cb cb, void* data);
 
 /* file.c */
 
@@ -280,6 +299,14 @@ void uvsmtp__files_orphan(uvsmtp_session_t* s);
 int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
                        uvsmtp__target_t** to);
 void uvsmtp__target_free(uvsmtp_env_t* env, uvsmtp__target_t* target);
+
+/* What the session is connected to, or is to be next; NULL: all defaults, or,
+ * of a connection handed over, nothing is known. */
+const uvsmtp__target_t* uvsmtp__target_now(const uvsmtp_session_t* s);
+
+/* Its port, and its policy: a uvsmtp_tls_policy, never DEFAULT. */
+unsigned short uvsmtp__target_port(const uvsmtp__target_t* t, int lmtp);
+int uvsmtp__target_policy(const uvsmtp_session_t* s);
 
 /* An IPv4 or IPv6 literal of len octets, in brackets or not. 0 or UV_EINVAL. */
 int uvsmtp__literal(const char* text, size_t len, uvsmtp__addr_t* addr);
@@ -377,7 +404,28 @@ void uvsmtp__up(uvsmtp_session_t* s);
  * told. */
 void uvsmtp__shut(uvsmtp_session_t* s);
 
+/* secure.c */
+
+/* Octets from the transport, for the engine or for TLS. 0 or an error: the
+ * connection is to be lost. */
+int uvsmtp__received(uvsmtp_session_t* s, const char* data, size_t len);
+
+/* The transport has ended, for this cause: what to tell the engine. */
+int uvsmtp__received_end(uvsmtp_session_t* s, int cause);
+
+/* The engine wants TLS: begins or goes on with the handshake. 0 or an error. */
+int uvsmtp__secure(uvsmtp_session_t* s, int strict);
+
+/* Says what is left to say, as far as the socket takes it, and ends TLS. */
+void uvsmtp__secure_end(uvsmtp_session_t* s);
+
+/* Drops what is known of the last connection's. */
+void uvsmtp__secure_forget(uvsmtp_session_t* s);
+
 /* write.c */
+
+/* Offers the socket what TLS has left, once. */
+void uvsmtp__flush_last(uvsmtp_session_t* s);
 
 /* Writes what the engine has to say, as far as the socket takes it now. 1 when
  * there may be more to do but others should have their turn first, else 0. */

@@ -18,6 +18,7 @@ enum {
   SLICES = 32,
   CALL_MAX = 1024 * 1024, /* octets in one call */
   TURN_MAX = 4 * 1024 * 1024,
+  TURN_TLS = 256 * 1024, /* to encrypt takes its time */
   TURN_CALLS = 64
 };
 
@@ -121,9 +122,60 @@ static void write_failed(uvsmtp_session_t* s, int err) {
   if (due < s->wait_due) s->wait_due = due;
 }
 
+/* Encrypts what the engine has to say, as far as there is room: for the engine
+ * those octets have left. 0 or an error. */
+static int encrypt(uvsmtp_session_t* s) {
+  uvsmtp_slice_t slices[SLICES];
+  ptrdiff_t taken;
+  size_t n;
+  if (s->shaking) return 0;
+  do {
+    n = uvsmtp_proto_peek(s->proto, slices, SLICES);
+    if (n == 0) return 0;
+    taken = uvsmtp__tls_conn_write(s->tls, slices, n);
+    if (taken > 0) uvsmtp_proto_sent(s->proto, (size_t)taken);
+  } while (taken > 0);
+  return (int)taken;
+}
+
+/* What to write now: how many slices, or an error. */
+static int next_out(uvsmtp_session_t* s, uvsmtp_slice_t* slices) {
+  int n;
+  int err = 0;
+  uvsmtp__enter(s->env);
+  if (s->tls == NULL) {
+    n = (int)uvsmtp_proto_peek(s->proto, slices, SLICES);
+  } else {
+    err = encrypt(s);
+    slices[0] = uvsmtp__tls_conn_peek(s->tls);
+    n = slices[0].len > 0;
+  }
+  uvsmtp__leave(s->env);
+  return n == 0 ? err : n;
+}
+
+static void took(uvsmtp_session_t* s, size_t n) {
+  uvsmtp__enter(s->env);
+  if (s->tls == NULL) {
+    uvsmtp_proto_sent(s->proto, n);
+  } else {
+    uvsmtp__tls_conn_sent(s->tls, n);
+  }
+  uvsmtp__leave(s->env);
+}
+
+void uvsmtp__flush_last(uvsmtp_session_t* s) {
+  uvsmtp_slice_t slice = uvsmtp__tls_conn_peek(s->tls);
+  uv_os_fd_t fd = -1;
+  size_t offered;
+  if (slice.len == 0 || s->transport == NULL || s->write_error != 0) return;
+  uv_fileno(&s->transport->handle, &fd);
+  (void)offer(fd, &slice, 1, &offered);
+}
+
 int uvsmtp__flush(uvsmtp_session_t* s) {
   uvsmtp_slice_t slices[SLICES];
-  size_t budget = TURN_MAX;
+  size_t budget = s->tls == NULL ? TURN_MAX : TURN_TLS;
   unsigned int calls = 0;
   uv_os_fd_t fd = -1;
   if (s->conn != UVSMTP__UP || s->blocked || s->write_error != 0) return 0;
@@ -131,21 +183,17 @@ int uvsmtp__flush(uvsmtp_session_t* s) {
   for (;;) {
     size_t offered;
     ssize_t sent;
-    size_t n;
-    uvsmtp__enter(s->env);
-    n = uvsmtp_proto_peek(s->proto, slices, SLICES);
-    uvsmtp__leave(s->env);
-    if (n == 0) {
+    int n = next_out(s, slices);
+    if (n <= 0) {
+      if (n < 0) write_failed(s, n);
       uvsmtp__writable_drop(s);
       return 0;
     }
     if (budget == 0 || calls++ == TURN_CALLS) return 1;
-    sent = offer(fd, slices, n, &offered);
+    sent = offer(fd, slices, (size_t)n, &offered);
     if (sent > 0) {
       budget -= (size_t)sent < budget ? (size_t)sent : budget;
-      uvsmtp__enter(s->env);
-      uvsmtp_proto_sent(s->proto, (size_t)sent);
-      uvsmtp__leave(s->env);
+      took(s, (size_t)sent);
       if ((size_t)sent == offered) continue;
       sent = UV_EAGAIN; /* it took what it had room for */
     }

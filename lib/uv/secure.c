@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* secure.c: TLS between the socket and the engine: whose, the handshake, and
+ * what comes in. What goes out goes through write.c, as everything does. */
+#include <string.h>
+
+#include "uv/uv_int.h"
+
+/* What handshakes may take of one turn of the loop, in nanoseconds. A step of
+ * one may take longer, and can't be divided: it is the last of its turn. */
+#define SHAKING_MAX (UINT64_C(10) * 1000 * 1000)
+
+/* ---------------------------------------------------------------- with whom */
+
+static uvsmtp_tls_t* settings_of(const uvsmtp_session_t* s) {
+  const uvsmtp__target_t* t = uvsmtp__target_now(s);
+  if (t != NULL && t->tls_settings != NULL) return t->tls_settings;
+  return s->env->tls;
+}
+
+/* The environment's own, for whom nobody has made any. Reading the system's
+ * certificates takes some milliseconds, once. */
+static int default_settings(uvsmtp_env_t* env) {
+  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+  uvsmtp_mem_t mem;
+  int err;
+  mem.size = sizeof(mem);
+  mem.alloc = env->user.alloc;
+  mem.data = env->user.data;
+  config.mem = &mem;
+  uvsmtp__enter(env);
+  err = uvsmtp_tls_new(&env->tls, &config, NULL);
+  uvsmtp__leave(env);
+  return err;
+}
+
+/* The host as it may stand in a certificate: without brackets and scope. A
+ * local server has no name. */
+static const char* bare_host(const char* host, char* buf, size_t cap) {
+  size_t len;
+  if (host == NULL || host[0] == '/') return NULL;
+  if (host[0] == '[') host++;
+  len = strcspn(host, "]%");
+  if (len >= cap) return NULL; /* target.c let it pass: not reached */
+  memcpy(buf, host, len);
+  buf[len] = '\0';
+  return buf;
+}
+
+static int make_filter(uvsmtp_session_t* s, int strict) {
+  const uvsmtp__target_t* t = uvsmtp__target_now(s);
+  char host[UVSMTP__HOST_MAX + 1];
+  uvsmtp__tls_peer_t peer;
+  uvsmtp_tls_t* tls;
+  int err = 0;
+  if (settings_of(s) == NULL) err = default_settings(s->env);
+  if (err == 0) err = uvsmtp__plain_reserve(s->env);
+  if (err != 0) return err;
+  tls = settings_of(s);
+  peer.host = t != NULL ? t->host : s->handed ? "" : "localhost";
+  peer.port = uvsmtp__target_port(t, s->lmtp);
+  peer.strict = strict;
+  peer.name =
+      t != NULL && t->tls_name != NULL ? t->tls_name : uvsmtp__tls_name(tls);
+  if (peer.name == NULL && peer.host[0] != '\0') {
+    peer.name = bare_host(peer.host, host, sizeof(host));
+  }
+  uvsmtp__enter(s->env);
+  err = uvsmtp__tls_conn_new(&s->tls, &s->env->mem, tls, &peer);
+  uvsmtp__leave(s->env);
+  if (err != 0) {
+    uvsmtp__info(s, "no TLS with this server", NULL, 0, uvsmtp_strerror(err));
+    return err;
+  }
+  uvsmtp__secure_forget(s);
+  s->tls_info = uvsmtp__tls_conn_info(s->tls);
+  uvsmtp__tls_info_ref(s->tls_info);
+  s->shaking = 1;
+  s->shakes = 1;
+  return 0;
+}
+
+void uvsmtp__secure_forget(uvsmtp_session_t* s) {
+  if (s->tls_info != NULL) uvsmtp__tls_info_unref(s->tls_info);
+  s->tls_info = NULL;
+}
+
+/* ---------------------------------------------------------------- what comes
+ */
+
+/* Decrypts what is there for the engine. 0 or an error. */
+static int drain(uvsmtp_session_t* s) {
+  char* plain = s->env->plain;
+  ptrdiff_t n;
+  uvsmtp__enter(s->env);
+  do {
+    n = uvsmtp__tls_conn_read(s->tls, plain, UVSMTP__TLS_RECORD_MAX);
+    if (n > 0) uvsmtp_proto_feed(s->proto, plain, (size_t)n);
+  } while (n > 0);
+  uvsmtp__leave(s->env);
+  return (int)n;
+}
+
+int uvsmtp__received(uvsmtp_session_t* s, const char* data, size_t len) {
+  int wants = uvsmtp_proto_wants(s->proto);
+  int err = 0;
+  if (s->tls == NULL && (wants & UVSMTP_WANTS_TLS) != 0) {
+    err = make_filter(s, (wants & UVSMTP_WANTS_TRUST) != 0);
+    if (err != 0) return err;
+  }
+  if (s->tls == NULL) {
+    uvsmtp__enter(s->env);
+    uvsmtp_proto_feed(s->proto, data, len);
+    uvsmtp__leave(s->env);
+    return 0;
+  }
+  err = uvsmtp__tls_conn_input(s->tls, data, len);
+  if (err == 0 && !s->shaking) return drain(s);
+  /* The handshake goes on in the pump, when its turn comes. */
+  if (err == 0) err = uvsmtp__tls_conn_keep(s->tls);
+  s->shakes = 1;
+  return err;
+}
+
+/* The connection has ended: cut off, unless the server has said before that it
+ * would (RFC 8446 6.1). */
+int uvsmtp__received_end(uvsmtp_session_t* s, int cause) {
+  int err;
+  if (s->tls == NULL || s->shaking || cause != UV_EOF) return cause;
+  uvsmtp__tls_conn_end(s->tls);
+  err = drain(s);
+  return err != 0 ? err : cause;
+}
+
+/* ------------------------------------------------------------- the handshake
+ */
+
+static void tell(uvsmtp_session_t* s) {
+  const uvsmtp_tls_info_t* info = s->tls_info;
+  const char* problem = uvsmtp_tls_info_problem_text(info);
+  char what[160];
+  const char* parts[6];
+  size_t len = 0;
+  size_t i;
+  if (s->trace == NULL) return;
+  parts[0] = uvsmtp_tls_info_version_name(info);
+  parts[1] = ", ";
+  parts[2] = uvsmtp_tls_info_cipher(info);
+  parts[3] = uvsmtp_tls_info_resumed(info) ? ", resumed" : "";
+  parts[4] = uvsmtp_tls_info_verified(info) ? ", verified" : ", not verified";
+  for (i = 0; i < 5; i++) {
+    size_t n = strlen(parts[i]);
+    if (n > sizeof(what) - 1 - len) n = sizeof(what) - 1 - len;
+    memcpy(what + len, parts[i], n);
+    len += n;
+  }
+  what[len] = '\0';
+  uvsmtp__info(s, what, NULL, 0, problem[0] != '\0' ? problem : NULL);
+}
+
+static void failed(uvsmtp_session_t* s) {
+  const char* problem = uvsmtp_tls_info_problem_text(s->tls_info);
+  const char* error = uvsmtp_tls_info_error_text(s->tls_info);
+  uvsmtp__info(s, "TLS failed", NULL, 0, problem[0] != '\0' ? problem : error);
+}
+
+/* One step, if there is time for it in this turn. */
+static int step(uvsmtp_session_t* s) {
+  uvsmtp_env_t* env = s->env;
+  uint64_t began = uv_hrtime();
+  int rc;
+  if (env->shaken >= SHAKING_MAX) return UVSMTP__TLS_MORE;
+  uvsmtp__enter(env);
+  rc = uvsmtp__tls_conn_handshake(s->tls);
+  uvsmtp__leave(env);
+  env->shaken += uv_hrtime() - began;
+  return rc;
+}
+
+/* As far as it goes in this turn: of what is dear there is one step in a turn,
+ * and all sessions together have their limit, since others wait too. 0, or an
+ * error. */
+static int shake(uvsmtp_session_t* s) {
+  int rc = step(s);
+  s->shakes = rc == UVSMTP__TLS_MORE;
+  if (rc == UVSMTP__TLS_MORE) {
+    uvsmtp__kick(s);
+    return 0;
+  }
+  if (rc == UVSMTP__TLS_WAIT) return 0;
+  s->shaking = 0;
+  if (rc != 0) {
+    failed(s);
+    return rc;
+  }
+  tell(s);
+  uvsmtp__enter(s->env);
+  uvsmtp_proto_secured(s->proto);
+  uvsmtp__leave(s->env);
+  s->again = 1;
+  /* What came with the last of it. */
+  return drain(s);
+}
+
+int uvsmtp__secure(uvsmtp_session_t* s, int strict) {
+  int err = 0;
+  if (s->tls == NULL) err = make_filter(s, strict);
+  if (err == 0 && s->shakes) {
+    err = shake(s);
+    s->again |=
+        s->tls != NULL && uvsmtp__tls_conn_peek(s->tls).len > 0 && !s->blocked;
+  }
+  return err;
+}
+
+void uvsmtp__secure_end(uvsmtp_session_t* s) {
+  if (s->tls == NULL) return;
+  /* Best effort: the alert that says what was wrong with the certificate, or
+   * that this is the end and no cut. */
+  uvsmtp__tls_conn_close(s->tls);
+  uvsmtp__flush_last(s);
+  uvsmtp__tls_conn_free(s->tls);
+  s->tls = NULL;
+  s->shaking = 0;
+  s->shakes = 0;
+}
