@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "secure.h"
+
 enum { LINE_MAX_OCTETS = 4096, CLIENTS_MAX = 4096 };
 
 struct peer_s {
@@ -25,8 +27,10 @@ struct peer_s {
   int flags;
   char* script; /* NULL: answers */
   int listener;
-  int fd;      /* of the script's connection, or -1 */
-  int stop[2]; /* closing the write end stops the thread */
+  int fd;              /* of the script's connection, or -1 */
+  secure_t* secure;    /* the script has a TLS step; else NULL */
+  secure_conn_t* conn; /* TLS on fd, or NULL */
+  int stop[2];         /* closing the write end stops the thread */
   int port;
   char host[sizeof(((struct sockaddr_un*)0)->sun_path)];
   char dir[64];
@@ -65,11 +69,41 @@ static int await(peer_t* p, int fd, short events, int timeout) {
 
 /* ----------------------------------------------------------------- scripts */
 
+/* As recv, but that it waits; -1 also when stopped. */
+static int wait_and_recv(void* arg, unsigned char* buf, size_t len) {
+  peer_t* p = arg;
+  if (!await(p, p->fd, POLLIN, -1)) return -1;
+  return (int)recv(p->fd, buf, len, 0);
+}
+
+static int wait_and_send(void* arg, const unsigned char* buf, size_t len) {
+  peer_t* p = arg;
+  if (!await(p, p->fd, POLLOUT, -1)) return -1;
+  return (int)send(p->fd, buf, len, MSG_NOSIGNAL);
+}
+
+/* A handshake as the server; what follows goes through TLS. One that fails is
+ * the client's affair: the script goes on, to see the connection's end. */
+static int begin_tls(peer_t* p) {
+  secure_io_t io = {wait_and_recv, wait_and_send, p};
+  p->conn = secure_accept(p->secure, &io);
+  return 0;
+}
+
+static int end_tls(peer_t* p, int notify) {
+  if (p->conn != NULL) secure_close(p->conn, notify);
+  p->conn = NULL;
+  return 0;
+}
+
 /* Reads more. 0, or -1 at the end or an error, or when stopped. */
 static int fill(peer_t* p) {
+  char* to = p->in + p->in_len;
+  size_t room = sizeof(p->in) - p->in_len;
   ssize_t n;
-  if (p->in_len == sizeof(p->in) || !await(p, p->fd, POLLIN, -1)) return -1;
-  n = recv(p->fd, p->in + p->in_len, sizeof(p->in) - p->in_len, 0);
+  if (room == 0) return -1;
+  n = p->conn != NULL ? secure_recv(p->conn, to, room)
+                      : wait_and_recv(p, (unsigned char*)to, room);
   if (n <= 0) return -1;
   p->in_len += (size_t)n;
   return 0;
@@ -148,10 +182,9 @@ static int read_octets(peer_t* p, size_t n) {
 }
 
 static int send_all(peer_t* p, const char* text, size_t len) {
+  if (p->conn != NULL) return secure_send(p->conn, text, len);
   while (len > 0) {
-    ssize_t n;
-    if (!await(p, p->fd, POLLOUT, -1)) return -1;
-    n = send(p->fd, text, len, MSG_NOSIGNAL);
+    int n = wait_and_send(p, (const unsigned char*)text, len);
     if (n <= 0) return -1;
     text += n;
     len -= (size_t)n;
@@ -179,6 +212,7 @@ static int drip(peer_t* p, const char* arg) {
 
 static void hang_up(peer_t* p, int reset) {
   struct linger linger = {1, 0};
+  end_tls(p, 0);
   if (reset) {
     setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
   }
@@ -188,6 +222,7 @@ static void hang_up(peer_t* p, int reset) {
 
 static int accept_next(peer_t* p) {
   int one = 1;
+  end_tls(p, 0);
   if (!await(p, p->listener, POLLIN, -1)) return -1;
   p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
   p->in_len = 0;
@@ -214,6 +249,11 @@ static int stall(peer_t* p) {
 static int swallow(peer_t* p) {
   char sink[4096];
   take(p, p->in_len);
+  while (p->conn != NULL) {
+    ssize_t n = secure_recv(p->conn, sink, sizeof(sink));
+    if (n <= 0) return n == 0 ? 0 : -1;
+    keep(p, sink, (size_t)n);
+  }
   while (await(p, p->fd, POLLIN, -1)) {
     ssize_t n = recv(p->fd, sink, sizeof(sink), 0);
     if (n <= 0) return 0;
@@ -244,6 +284,8 @@ static int step(peer_t* p, const char* line) {
   if (strcmp(line, "EOF") == 0) return swallow(p);
   if (strcmp(line, "STALL") == 0) return stall(p);
   if (strcmp(line, "NEXT") == 0) return accept_next(p);
+  if (strcmp(line, "TLS") == 0) return begin_tls(p);
+  if (strcmp(line, "NOTIFY") == 0) return end_tls(p, 1);
   switch (line[0]) {
     case 'S':
       return send_line(p, arg);
@@ -277,6 +319,7 @@ static void* play(void* arg) {
   }
   if (err != 0 && p->error == NULL) p->error = "nobody connected";
   await(p, -1, 0, -1);
+  end_tls(p, 0);
   if (p->fd >= 0) close(p->fd);
   return NULL;
 }
@@ -455,6 +498,9 @@ static peer_t* start(int flags, const char* script) {
   p->flags = flags;
   p->fd = -1;
   if (script != NULL && (p->script = strdup(script)) == NULL) die("strdup");
+  if (script != NULL && strstr(script, "TLS\n") != NULL) {
+    p->secure = secure_new();
+  }
   if ((flags & PEER_UNIX) != 0) {
     listen_unix(p);
   } else {
@@ -486,6 +532,10 @@ int peer_port(const peer_t* p) { return p->port; }
 
 const char* peer_host(const peer_t* p) { return p->host; }
 
+const char* peer_certificate(const peer_t* p) {
+  return p->secure == NULL ? NULL : secure_certificate(p->secure);
+}
+
 void peer_go(peer_t* p) {
   pthread_mutex_lock(&p->lock);
   p->gos++;
@@ -509,6 +559,7 @@ const char* peer_finish(peer_t* p, int* messages) {
   pthread_mutex_unlock(&p->lock);
   close(p->stop[1]);
   pthread_join(p->thread, NULL);
+  secure_free(p->secure);
   error = p->error;
   if (messages != NULL) *messages = p->messages;
   close(p->stop[0]);

@@ -31,6 +31,9 @@ enum peer_flags {
  *   EOF       reads and drops everything up to the client's end
  *   STALL     neither reads nor writes until peer_go or peer_finish
  *   NEXT      accepts another connection
+ *   TLS       a handshake, as the server; what follows goes through TLS (not
+ *             I, SHUT). The certificate is that of peer_certificate
+ *   NOTIFY    says that TLS is over (close_notify), and ends it
  * The first connection is accepted before the first step. After the last step
  * the connection is kept until peer_finish, which is the same as STALL. Aborts
  * the program when there is no socket to be had. */
@@ -55,6 +58,10 @@ peer_t* peer_answer(int flags);
  */
 int peer_port(const peer_t* peer);
 const char* peer_host(const peer_t* peer);
+
+/* In PEM, for localhost and 127.0.0.1; signed by itself, so that who trusts it
+ * trusts the peer. NULL when the script has no TLS. Lives until peer_finish. */
+const char* peer_certificate(const peer_t* peer);
 
 /* Lets it continue from a STALL. */
 void peer_go(peer_t* peer);

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS over real sockets: policies, what is verified, resumption, and the ends
+ * that a session can come to. What certificates are good for is tested with
+ * lib/tls itself, and in test/server. */
+#include "fixture.h"
+
+static fixture_t* fixture_begin(fixture_t* f) {
+  fixture_start(f);
+  return f;
+}
+
+/* Settings that trust the peer's certificate. */
+static uvsmtp_tls_t* trust(const peer_t* peer, unsigned int flags) {
+  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+  const char* reason = NULL;
+  uvsmtp_tls_t* tls = NULL;
+  if (peer != NULL) {
+    config.ca.base = peer_certificate(peer);
+    config.ca.len = strlen(peer_certificate(peer));
+  }
+  config.flags = flags;
+  if (uvsmtp_tls_new(&tls, &config, &reason) != 0) fail_msg("%s", reason);
+  return tls;
+}
+
+/* A session to a peer, with this policy and this name in the certificate. */
+static uvsmtp_session_t* session_to(fixture_t* f, const peer_t* peer,
+                                    uvsmtp_tls_t* tls, int policy,
+                                    const char* name) {
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_session_t* s = NULL;
+  target.host = peer_host(peer);
+  target.port = peer_port(peer);
+  target.tls = policy;
+  target.tls_settings = tls;
+  target.tls_name = name;
+  config.target = &target;
+  config.local_name = "client.example";
+  assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+  return s;
+}
+
+/* Connects and sends a message; what the latter came to. */
+static call_t deliver(fixture_t* f, uvsmtp_session_t* s) {
+  call_t connect = {0};
+  call_t send = {0};
+  letter_t letter;
+  letter_init(&letter, "a@example.org", "b@example.net", "hi\r\n", 4);
+  assert_int_equal(
+      0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+  assert_int_equal(
+      0, CALL(&send, f, uvsmtp_send(s, &letter.message, on_call, &send)));
+  wait_for(&send);
+  assert_int_equal(1, connect.times);
+  assert_int_equal(1, letter.released);
+  return send;
+}
+
+#define GREETED "S 220 peer\n"
+#define OFFERS "C EHLO client.example\n S 250-peer\n S 250 STARTTLS\n"
+#define HELLO "C EHLO client.example\n S 250 peer\n"
+#define MESSAGE                                                          \
+  "C MAIL FROM:<a@example.org>\n S 250 ok\n C RCPT TO:<b@example.net>\n" \
+  "S 250 ok\n C DATA\n S 354 go\n T\n S 250 2.0.0 taken\n"
+#define ASKED "C STARTTLS\n S 220 go\n"
+
+static void a_message_by_starttls(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(
+      0, GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE "C QUIT\n S 221 bye\n EOF");
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_session_t* s =
+      session_to(f, peer, tls, UVSMTP_TLS_REQUIRED, "localhost");
+  const uvsmtp_tls_info_t* info;
+  call_t quit = {0};
+  call_t send = deliver(f, s);
+  assert_int_equal(0, send.status);
+  assert_int_equal(UVSMTP_OUTCOME_ACCEPTED, send.outcome);
+  info = uvsmtp_session_tls(s);
+  assert_non_null(info);
+  assert_true(uvsmtp_tls_info_established(info));
+  assert_true(uvsmtp_tls_info_verified(info));
+  assert_int_equal(0, uvsmtp_tls_info_problems(info));
+  assert_true(uvsmtp_tls_info_version(info) >= UVSMTP_TLS_1_2);
+  assert_string_equal("localhost", uvsmtp_tls_info_name(info));
+  assert_true(uvsmtp_tls_info_certificate(info).len > 100);
+  assert_null(uvsmtp_session_extn(s, "STARTTLS"));
+  assert_int_equal(0, CALL(&quit, f, uvsmtp_quit(s, on_call, &quit)));
+  wait_for(&quit);
+  /* The facts stay when the connection goes. */
+  assert_ptr_equal(info, uvsmtp_session_tls(s));
+  assert_true(uvsmtp_tls_info_certificate(info).len > 100);
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
+static void a_message_by_implicit_tls(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer =
+      peer_play(0, "TLS\n" GREETED HELLO MESSAGE "C QUIT\n S 221 bye\n EOF");
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+  call_t send = deliver(f, s);
+  assert_int_equal(0, send.status);
+  /* By its address. */
+  assert_string_equal("127.0.0.1", uvsmtp_tls_info_name(uvsmtp_session_tls(s)));
+  assert_true(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
+  assert_int_equal(0, uvsmtp_session_end(s, on_session_closed, f));
+  run_until(f, &f->closed, 1);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* Handshakes that fail say why, and the server gets an alert: it sees an end,
+ * not a silence. */
+static void nobody_trusts_a_stranger(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* other = peer_play(0, "TLS\n");
+  peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n EOF");
+  uvsmtp_tls_t* tls = trust(other, 0);
+  uvsmtp_session_t* s =
+      session_to(f, peer, tls, UVSMTP_TLS_REQUIRED, "localhost");
+  const uvsmtp_tls_info_t* info;
+  call_t send = deliver(f, s);
+  assert_int_equal(UVSMTP_ETLS, send.status);
+  assert_int_equal(UVSMTP_STATE_HANDSHAKE, send.stage);
+  assert_int_equal(UVSMTP_OUTCOME_DEFERRED, send.outcome);
+  info = uvsmtp_session_tls(s);
+  assert_non_null(info);
+  assert_false(uvsmtp_tls_info_established(info));
+  assert_false(uvsmtp_tls_info_verified(info));
+  assert_true(uvsmtp_tls_info_problems(info) & UVSMTP_TLS_SELF_SIGNED);
+  assert_true(strlen(uvsmtp_tls_info_problem_text(info)) > 0);
+  assert_true(uvsmtp_tls_info_certificate(info).len > 100);
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  (void)peer_finish(other, NULL);
+  fixture_finish(f);
+  (void)state;
+}
+
+static void opportunistic_tls_takes_anybody(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* other = peer_play(0, "TLS\n");
+  peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE "EOF");
+  uvsmtp_tls_t* tls = trust(other, 0);
+  /* The default, on a port that has no meaning. */
+  uvsmtp_session_t* s =
+      session_to(f, peer, tls, UVSMTP_TLS_DEFAULT, "mx.example");
+  call_t send = deliver(f, s);
+  const uvsmtp_tls_info_t* info = uvsmtp_session_tls(s);
+  assert_int_equal(0, send.status);
+  assert_true(uvsmtp_tls_info_established(info));
+  assert_false(uvsmtp_tls_info_verified(info));
+  assert_true(uvsmtp_tls_info_problems(info) & UVSMTP_TLS_WRONG_NAME);
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  (void)peer_finish(other, NULL);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* The caller's own STARTTLS verifies, whatever the policy. */
+static void asked_for_it_is_strict(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n EOF");
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_NONE, "mx.example");
+  call_t connect = {0};
+  call_t secure = {0};
+  assert_int_equal(
+      0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+  assert_int_equal(0, CALL(&secure, f, uvsmtp_starttls(s, on_call, &secure)));
+  wait_for(&secure);
+  assert_int_equal(UVSMTP_ETLS, secure.status);
+  assert_true(uvsmtp_tls_info_problems(uvsmtp_session_tls(s)) &
+              UVSMTP_TLS_WRONG_NAME);
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
+static void asked_for_it_goes_on(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n" HELLO "EOF");
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_NONE, NULL);
+  call_t connect = {0};
+  call_t secure = {0};
+  call_t again = {0};
+  call_t hello = {0};
+  assert_int_equal(
+      0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+  assert_int_equal(0, CALL(&secure, f, uvsmtp_starttls(s, on_call, &secure)));
+  wait_for(&secure);
+  assert_int_equal(0, secure.status);
+  assert_int_equal(220, secure.code);
+  assert_null(uvsmtp_session_ehlo_reply(s));
+  assert_int_equal(UVSMTP_STATE_GREETED, uvsmtp_session_state(s));
+  assert_int_equal(0, CALL(&hello, f, uvsmtp_hello(s, on_call, &hello)));
+  assert_int_equal(0, CALL(&again, f, uvsmtp_starttls(s, on_call, &again)));
+  wait_for(&again);
+  assert_int_equal(0, hello.status);
+  assert_int_equal(UV_EALREADY, again.status);
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* A second connection resumes, the certificate is known all the same. */
+static void a_session_is_resumed(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  static const char once[] =
+      "TLS\n" GREETED HELLO MESSAGE "C QUIT\n S 221 bye\n EOF\n NEXT\n";
+  char script[2048];
+  uvsmtp_tls_stats_t stats = UVSMTP_TLS_STATS_INIT;
+  uvsmtp_session_t* s;
+  uvsmtp_tls_t* tls;
+  peer_t* peer;
+  int i;
+  snprintf(script, sizeof(script), "%s%s%sEOF", once, once, "TLS\n" GREETED);
+  peer = peer_play(0, script);
+  tls = trust(peer, 0);
+  for (i = 0; i < 2; i++) {
+    s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+    assert_int_equal(0, deliver(f, s).status);
+    assert_int_equal(i, uvsmtp_tls_info_resumed(uvsmtp_session_tls(s)));
+    assert_true(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
+    assert_true(uvsmtp_tls_info_certificate(uvsmtp_session_tls(s)).len > 100);
+    assert_int_equal(0, uvsmtp_session_end(s, on_session_closed, f));
+    run_until(f, &f->closed, i + 1);
+  }
+  /* Another name is another server, and nobody's session fits. */
+  s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, "localhost");
+  {
+    call_t connect = {0};
+    assert_int_equal(
+        0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+    wait_for(&connect);
+    assert_int_equal(0, connect.status);
+    assert_false(uvsmtp_tls_info_resumed(uvsmtp_session_tls(s)));
+  }
+  close_session(f, s);
+  assert_int_equal(0, uvsmtp_tls_stats(tls, &stats));
+  assert_int_equal(2, stats.full);
+  assert_int_equal(1, stats.resumed);
+  assert_int_equal(0, stats.failed);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* The end without close_notify is a cut; with it, it is an end. */
+static void truncation_is_told_from_an_end(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  static const char* const ends[] = {"CLOSE", "NOTIFY\n CLOSE",
+                                     "R 250-half\n CLOSE"};
+  static const int causes[] = {UVSMTP_ETLS, UV_EOF, UVSMTP_ETLS};
+  size_t i;
+  for (i = 0; i < 3; i++) {
+    char script[512];
+    call_t connect = {0};
+    call_t noop = {0};
+    uvsmtp_session_t* s;
+    uvsmtp_tls_t* tls;
+    peer_t* peer;
+    snprintf(script, sizeof(script), "TLS\n" GREETED "C NOOP\n %s", ends[i]);
+    peer = peer_play(0, script);
+    tls = trust(peer, 0);
+    s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+    assert_int_equal(
+        0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+    assert_int_equal(0, CALL(&noop, f, uvsmtp_noop(s, on_call, &noop)));
+    wait_for(&noop);
+    assert_int_equal(UVSMTP_EDISCONNECTED, noop.status);
+    assert_int_equal(causes[i], noop.cause);
+    close_session(f, s);
+    uvsmtp_tls_unref(tls);
+    assert_peer_done(peer);
+  }
+  fixture_finish(f);
+  (void)state;
+}
+
+/* What is in clear text where a handshake should be. */
+static void garbage_is_no_handshake(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, "S 220 this is not TLS\n EOF");
+  peer_t* trusted = peer_play(0, "TLS\n");
+  uvsmtp_tls_t* tls = trust(trusted, 0);
+  uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+  call_t send = deliver(f, s);
+  assert_int_equal(UVSMTP_ETLS, send.status);
+  assert_int_equal(UVSMTP_STATE_WRAP, send.stage);
+  assert_true(strlen(uvsmtp_tls_info_error_text(uvsmtp_session_tls(s))) > 0);
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  (void)peer_finish(trusted, NULL);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* A handshake has its own deadline; and it can be closed at any time. */
+static void a_handshake_ends_in_time(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, "STALL\n");
+  uvsmtp_tls_t* tls = trust(NULL, UVSMTP_TLS_INSECURE);
+  uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
+  uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+  call_t connect = {0};
+  timeouts.tls = 50;
+  assert_int_equal(0, uvsmtp_session_set_timeouts(s, &timeouts));
+  assert_int_equal(
+      0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+  wait_for(&connect);
+  assert_int_equal(UV_ETIMEDOUT, connect.status);
+  assert_int_equal(UVSMTP_STATE_WRAP, connect.stage);
+  close_session(f, s);
+  (void)peer_finish(peer, NULL);
+
+  peer = peer_play(0, "STALL\n");
+  s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+  assert_int_equal(
+      0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+  run_to_stall(f, peer, 1);
+  close_session(f, s);
+  assert_int_equal(UV_ECANCELED, connect.status);
+  uvsmtp_tls_unref(tls);
+  (void)peer_finish(peer, NULL);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* A connection handed over is secured as any other, with octets read before
+ * being a part of the handshake. */
+static void a_given_connection_is_secured(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, "TLS\n" GREETED "EOF");
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_session_t* s =
+      session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, "localhost");
+  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+  struct sockaddr_in addr;
+  call_t opened = {0};
+  assert_int_equal(0, uv_ip4_addr("127.0.0.1", peer_port(peer), &addr));
+  connection.fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(
+      0, connect(connection.fd, (struct sockaddr*)&addr, sizeof(addr)));
+  assert_int_equal(
+      0, CALL(&opened, f, uvsmtp_open(s, &connection, on_call, &opened)));
+  wait_for(&opened);
+  assert_int_equal(0, opened.status);
+  assert_int_equal(220, opened.code);
+  assert_true(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* Every allocation of the session fails once: never a hang, a leak, or an
+ * acceptance without a message. */
+static void out_of_memory_at_any_time(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  long n;
+  int through = 0;
+  for (n = 1; !through; n++) {
+    peer_t* peer = peer_play(
+        0, GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE "C QUIT\n S 221 bye\n");
+    uvsmtp_tls_t* tls = trust(peer, 0);
+    uvsmtp_session_t* s =
+        session_to(f, peer, tls, UVSMTP_TLS_REQUIRED, "localhost");
+    call_t connect = {0};
+    call_t send = {0};
+    letter_t letter;
+    int err;
+    letter_init(&letter, "a@example.org", "b@example.net", "hi\r\n", 4);
+    err = CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect));
+    assert_int_equal(0, err);
+    f->heap.fail_at = f->heap.calls + n;
+    err = CALL(&send, f, uvsmtp_send(s, &letter.message, on_call, &send));
+    if (err == 0) {
+      wait_for(&send);
+      assert_int_equal(send.status == 0,
+                       send.outcome == UVSMTP_OUTCOME_ACCEPTED);
+    } else {
+      assert_int_equal(UV_ENOMEM, err);
+    }
+    through = f->heap.calls < f->heap.fail_at;
+    f->heap.fail_at = 0;
+    if (through) assert_int_equal(0, send.status);
+    close_session(f, s);
+    uvsmtp_tls_unref(tls);
+    (void)peer_finish(peer, NULL);
+  }
+  assert_true(n > 10);
+  fixture_finish(f);
+  (void)state;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_message_by_starttls),
+      TEST(a_message_by_implicit_tls),
+      TEST(nobody_trusts_a_stranger),
+      TEST(opportunistic_tls_takes_anybody),
+      TEST(asked_for_it_is_strict),
+      TEST(asked_for_it_goes_on),
+      TEST(a_session_is_resumed),
+      TEST(truncation_is_told_from_an_end),
+      TEST(garbage_is_no_handshake),
+      TEST(a_handshake_ends_in_time),
+      TEST(a_given_connection_is_secured),
+      TEST(out_of_memory_at_any_time),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
