@@ -9,11 +9,15 @@
  * the alert tells the server why. Errors are negative libuv or uvsmtp numbers;
  * Mbed TLS's own are kept as text in the facts.
  *
- *   mbedtls.c        the filter, the settings; every #if on a version
- *   settings.c       uvsmtp_tls_config_t, checked: ciphers, pins, files
- *   verify.c         the verdict on a chain: names, addresses, pins, words
+ *   conn.c           the filter: queues, records
+ *   handshake.c      its beginning, sessions kept, failures in words
+ *   verify.c         the verdict on a chain
+ *   name.c           names and addresses in certificates
+ *   pin.c, words.c   pins; certificates in words
  *   session_cache.c  sessions that can be resumed
- *   info.c           the facts for the caller */
+ *   info.c           the facts for the caller
+ *   settings.c       uvsmtp_tls_t; load.c its files, cipher.c its suites
+ *   mbedtls.c        what differs between the versions: every #if on one */
 #ifndef UVSMTP_TLS_TLS_H
 #define UVSMTP_TLS_TLS_H
 
@@ -36,6 +40,9 @@ enum {
   UVSMTP__TLS_MORE = 2  /* there is more to do at once: call again, maybe after
                            others have had their turn */
 };
+
+/* The name that all servers of these settings are to have, or NULL. */
+const char* uvsmtp__tls_name(const uvsmtp_tls_t* tls);
 
 typedef struct uvsmtp__tls_conn_s uvsmtp__tls_conn_t;
 

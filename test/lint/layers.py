@@ -28,7 +28,7 @@ LAYERS = {
     "include": [C_HEADERS, r"<uv\.h>", PUBLIC_PURE, r'"uvsmtp/file\.h"'],
     "lib/core": [C_HEADERS, PUBLIC_PURE, r'"core/[a-z0-9_]+\.(h|def)"'],
     "lib/tls": [SYSTEM, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
-                PUBLIC_PURE, r'"(core/(buf|mem)|tls/[a-z0-9_]+)\.h"'],
+                PUBLIC_PURE, r'"(core/(ascii|buf|mem|queue)|tls/[a-z0-9_]+)\.h"'],
     "lib/uv": [SYSTEM, r'"uvsmtp\.h"', PUBLIC_PURE,
                r'"((core|uv)/[a-z0-9_]+|tls/tls)\.h"'],
     "lib": [C_HEADERS, r"<uv\.h>", r'"uvsmtp/(errors|version)\.h"'],
