@@ -17,8 +17,10 @@ static int take(void* arg, unsigned char* buf, size_t cap) {
     from = uvsmtp__buf_data(&conn->kept);
     n = conn->kept.len;
   }
-  if (n == 0)
+  if (n == 0) {
+    conn->starved = 1;
     return conn->ended ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_SSL_WANT_READ;
+  }
   if (n > cap) n = cap;
   memcpy(buf, from, n);
   if (conn->kept.len > 0) {
@@ -216,9 +218,15 @@ ptrdiff_t uvsmtp__tls_conn_read(uvsmtp__tls_conn_t* conn, void* buf,
   if (!conn->info->established) return -ENOTCONN;
   if (cap == 0) return UVSMTP__TLS_WAIT_READ;
   for (;;) {
-    int rc = mbedtls_ssl_read(&conn->ssl, buf, cap);
+    int rc;
+    conn->starved = 0;
+    rc = mbedtls_ssl_read(&conn->ssl, buf, cap);
     if (rc > 0) return rc;
-    if (rc == MBEDTLS_ERR_SSL_WANT_READ) return UVSMTP__TLS_WAIT_READ;
+    if (rc == MBEDTLS_ERR_SSL_WANT_READ) {
+      /* Said also after a ticket, or an alert that it passed over. */
+      if (!conn->starved) continue;
+      return UVSMTP__TLS_WAIT_READ;
+    }
     if (uvsmtp__mbed_is_ticket(rc)) {
       uvsmtp__tls_conn_ticket(conn);
       continue;

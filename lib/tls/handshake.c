@@ -255,8 +255,13 @@ int uvsmtp__tls_conn_handshake(uvsmtp__tls_conn_t* conn) {
   if (!conn->begun && begin(conn) != 0) return conn->error;
   for (;;) {
     int costly = uvsmtp__mbed_costly(&conn->ssl);
-    int rc = mbedtls_ssl_handshake_step(&conn->ssl);
-    if (rc == MBEDTLS_ERR_SSL_WANT_READ) return UVSMTP__TLS_WAIT;
+    int rc;
+    conn->starved = 0;
+    rc = mbedtls_ssl_handshake_step(&conn->ssl);
+    if (rc == MBEDTLS_ERR_SSL_WANT_READ) {
+      if (!conn->starved) continue;
+      return UVSMTP__TLS_WAIT;
+    }
     if (rc != 0 && !uvsmtp__mbed_is_ticket(rc))
       return uvsmtp__tls_conn_fail(conn, rc);
     if (uvsmtp__mbed_over(&conn->ssl)) return finish(conn);

@@ -253,6 +253,7 @@ struct uvsmtp__tls_conn_s {
   unsigned char strict; /* what is wrong ends the handshake */
   unsigned char begun;
   unsigned char ended;
+  unsigned char starved; /* Mbed TLS asked for input, and there was none */
   unsigned char closed;
   unsigned char offered; /* an earlier session */
   unsigned char tickets; /* taken */

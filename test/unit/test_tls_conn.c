@@ -81,6 +81,14 @@ static void connect_pair(pair_t* p, const uvsmtp__tls_peer_t* whom) {
   assert_int_equal(uvsmtp__tls_conn_new(&p->conn, &p->own, p->tls, whom), 0);
 }
 
+/* As far as the first flight. */
+static void start(pair_t* p) {
+  int rc;
+  while ((rc = uvsmtp__tls_conn_handshake(p->conn)) == UVSMTP__TLS_MORE)
+    continue;
+  assert_int_equal(rc, UVSMTP__TLS_WAIT);
+}
+
 static void drop_conn(pair_t* p) {
   uvsmtp__tls_conn_free(p->conn);
   p->conn = NULL;
@@ -192,7 +200,7 @@ static void test_steps(void** state) {
   (void)state;
   open_pair(&p, UVSMTP_TLS_1_2, 0);
   connect_pair(&p, &strict);
-  assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP__TLS_WAIT);
+  start(&p);
   peer_take(p.peer, p.conn);
   (void)mbedtls_ssl_handshake(peer_ssl(p.peer));
   peer_give(p.peer, p.conn);
@@ -210,7 +218,7 @@ static void test_garbage(void** state) {
   (void)state;
   open_pair(&p, UVSMTP_TLS_1_2, 0);
   connect_pair(&p, &strict);
-  assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP__TLS_WAIT);
+  start(&p);
   assert_int_equal(uvsmtp__tls_conn_input(p.conn, text, strlen(text)), 0);
   assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP_ETLS);
   assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP_ETLS);
@@ -227,7 +235,7 @@ static void test_cut_in_handshake(void** state) {
   (void)state;
   open_pair(&p, UVSMTP_TLS_1_2, 0);
   connect_pair(&p, &strict);
-  assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP__TLS_WAIT);
+  start(&p);
   uvsmtp__tls_conn_end(p.conn);
   assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP_ETLS);
   assert_non_null(
@@ -489,7 +497,7 @@ static void test_failed_resumption(void** state) {
   open_pair(&p, UVSMTP_TLS_1_2, 1);
   assert_int_equal(visit(&p, &strict), 0);
   connect_pair(&p, &strict);
-  assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP__TLS_WAIT);
+  start(&p);
   uvsmtp__tls_conn_end(p.conn);
   assert_int_equal(uvsmtp__tls_conn_handshake(p.conn), UVSMTP_ETLS);
   drop_conn(&p);
