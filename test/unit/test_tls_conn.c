@@ -506,6 +506,31 @@ static void test_failed_resumption(void** state) {
   close_pair(&p);
 }
 
+/* Mbed TLS offers a session together with its version only: a server that has
+ * another meanwhile fails once, and the next try begins anew. */
+static void test_version_changed(void** state) {
+  peer_config_t c;
+  pair_t p;
+  int i;
+  (void)state;
+  for (i = 0; i < 2 && versions() > 1; i++) {
+    memset(&c, 0, sizeof(c));
+    open_pair(&p, version_of(i), 1);
+    assert_int_equal(visit(&p, &strict), 0);
+    peer_free(p.peer);
+    c.chain[0] = &server;
+    c.version = version_of(1 - i);
+    c.tickets = 1;
+    p.peer = peer_new(&c);
+    connect_pair(&p, &strict);
+    assert_int_equal(peer_shake(p.peer, p.conn, 0), UVSMTP_ETLS);
+    drop_conn(&p);
+    assert_int_equal(visit(&p, &strict), 0);
+    assert_int_equal(visit(&p, &strict), 1);
+    close_pair(&p);
+  }
+}
+
 /* ------------------------------------------------------------------ memory */
 
 /* All of it once, with the n-th allocation refused, and all after it if `on`
@@ -595,6 +620,7 @@ int main(void) {
       cmocka_unit_test(test_resumption),
       cmocka_unit_test(test_no_resumption),
       cmocka_unit_test(test_failed_resumption),
+      cmocka_unit_test(test_version_changed),
       cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests(tests, make_certificates, free_certificates);
