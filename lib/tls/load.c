@@ -141,6 +141,7 @@ static int add_directory(uvsmtp_tls_t* tls, const char* path) {
   size_t len = strlen(path);
   struct dirent* e;
   DIR* dir;
+  int found = 0;
   int err = 0;
   if (len + 2 > sizeof(name)) return -ENAMETOOLONG;
   dir = opendir(path);
@@ -152,10 +153,11 @@ static int add_directory(uvsmtp_tls_t* tls, const char* path) {
     if (e->d_name[0] == '.' || len + n + 2 > sizeof(name)) continue;
     memcpy(name + len + 1, e->d_name, n + 1);
     err = add_file(tls, name, none);
+    if (err == 0) found = 1;
   }
   closedir(dir);
   if (err == -ENOMEM) return err;
-  return tls->ca.version != 0 ? 0 : UVSMTP_ETLS;
+  return found ? 0 : UVSMTP_ETLS;
 }
 
 static int add_system(uvsmtp_tls_t* tls) {

@@ -163,9 +163,9 @@ int uvsmtp_tls_certificate_text(uvsmtp_slice_t certificate, char* buf,
   uvsmtp__words_t w;
   char serial[128];
   int rc = UVSMTP_ETLS;
+  if (buf == NULL) return -ENOBUFS;
   mbedtls_x509_crt_init(&crt);
-  if (buf != NULL &&
-      mbedtls_x509_crt_parse_der(&crt, (const unsigned char*)certificate.base,
+  if (mbedtls_x509_crt_parse_der(&crt, (const unsigned char*)certificate.base,
                                  certificate.len) == 0) {
     uvsmtp__words_init(&w, buf, cap);
     line(&w, "subject: ", &crt.subject);
