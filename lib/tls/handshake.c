@@ -118,6 +118,7 @@ int uvsmtp__tls_conn_fail(uvsmtp__tls_conn_t* conn, int rc) {
   if (conn->info->established) return conn->error;
   conn->tls->failed++;
   conn->info->verified = 0;
+  if (conn->judge.judged) note_suite(conn);
   /* Whatever it was, the next try should not meet it again. */
   if (conn->offered)
     uvsmtp__tls_cache_drop(&conn->tls->cache, conn->key, conn->key_len);

@@ -9,6 +9,7 @@
 #include <mbedtls/platform_util.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tls/tls_int.h"
@@ -150,8 +151,11 @@ static int add_directory(uvsmtp_tls_t* tls, const char* path) {
   name[len] = '/';
   while (err != -ENOMEM && (e = readdir(dir)) != NULL) {
     size_t n = strlen(e->d_name);
+    struct stat st;
     if (e->d_name[0] == '.' || len + n + 2 > sizeof(name)) continue;
     memcpy(name + len + 1, e->d_name, n + 1);
+    /* A FIFO would have us wait for its writer. */
+    if (stat(name, &st) != 0 || !S_ISREG(st.st_mode)) continue;
     err = add_file(tls, name, none);
     if (err == 0) found = 1;
   }

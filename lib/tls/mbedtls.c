@@ -162,6 +162,11 @@ int uvsmtp__mbed_configure(uvsmtp_tls_t* tls, mbedtls_ssl_config* conf) {
   mbedtls_ssl_conf_groups(conf, groups);
   mbedtls_ssl_conf_sig_algs(conf, signatures);
 #endif
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+  /* Resumed or not, with a key exchange: forward secrecy. */
+  mbedtls_ssl_conf_tls13_key_exchange_modes(
+      conf, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ALL);
+#endif
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
   mbedtls_ssl_conf_renegotiation(conf, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif

@@ -19,7 +19,6 @@ enum { BULK = 300000 };
 
 static peer_cert_t ca;
 static peer_cert_t server;
-static char ca_pem[8192];
 
 static int make_certificates(void** state) {
   peer_want_t root = {"CN=Test Root", {NULL}, PEER_CA, -1, 365};
@@ -27,7 +26,6 @@ static int make_certificates(void** state) {
   (void)state;
   peer_cert_make(&ca, &root, NULL);
   peer_cert_make(&server, &leaf, &ca);
-  (void)ca_pem;
   return 0;
 }
 
@@ -396,6 +394,30 @@ static void test_tampered(void** state) {
   }
 }
 
+/* Declined, and the session goes on; the server may leave it at that. */
+static void test_renegotiation(void** state) {
+  peer_config_t c;
+  pair_t p;
+  char buf[16];
+  (void)state;
+  memset(&c, 0, sizeof(c));
+  open_settings(&p, 0);
+  c.chain[0] = &server;
+  c.version = UVSMTP_TLS_1_2;
+  c.renegotiates = 1;
+  p.peer = peer_new(&c);
+  connect_pair(&p, &strict);
+  assert_int_equal(peer_shake(p.peer, p.conn, 0), UVSMTP__TLS_DONE);
+  peer_renegotiate(p.peer);
+  peer_say(p.peer, "250 ok\r\n", 8);
+  peer_give(p.peer, p.conn);
+  assert_int_equal(uvsmtp__tls_conn_read(p.conn, buf, sizeof(buf)), 8);
+  assert_memory_equal(buf, "250 ok\r\n", 8);
+  assert_true(uvsmtp__tls_conn_peek(p.conn).len > 0); /* the alert */
+  assert_int_equal(uvsmtp__tls_conn_read(p.conn, buf, sizeof(buf)), 0);
+  close_pair(&p);
+}
+
 static void test_input_cap(void** state) {
   static char much[UVSMTP__TLS_INPUT_MAX + 1];
   pair_t p;
@@ -616,6 +638,7 @@ int main(void) {
       cmocka_unit_test(test_endings),
       cmocka_unit_test(test_close),
       cmocka_unit_test(test_tampered),
+      cmocka_unit_test(test_renegotiation),
       cmocka_unit_test(test_input_cap),
       cmocka_unit_test(test_resumption),
       cmocka_unit_test(test_no_resumption),

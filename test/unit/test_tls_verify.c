@@ -164,6 +164,7 @@ typedef struct meeting_s {
   peer_t* peer;
   peer_cert_t certs[3];
   size_t ncerts;
+  int version;
   test_alloc_t alloc;
   uvsmtp_mem_t mem;
   uvsmtp__mem_t own;
@@ -199,7 +200,7 @@ static int meet(meeting_t* m, int version, const char* name, int strict) {
   size_t i;
   memset(&pc, 0, sizeof(pc));
   for (i = 0; i < m->ncerts; i++) pc.chain[i] = &m->certs[m->ncerts - 1 - i];
-  pc.version = version;
+  pc.version = m->version = version;
   if (m->tls == NULL)
     assert_int_equal(uvsmtp_tls_new(&m->tls, &m->config, NULL), 0);
   m->peer = peer_new(&pc);
@@ -243,6 +244,7 @@ static void assert_case(const case_t* c, const meeting_t* m, int rc,
              uvsmtp_tls_info_error_text(m->info));
   assert_int_equal(uvsmtp_tls_info_verified(m->info), c->problems == 0);
   assert_int_equal(uvsmtp_tls_info_established(m->info), !ends);
+  assert_int_equal(uvsmtp_tls_info_version(m->info), m->version);
   assert_int_equal(der.len, leaf->len);
   assert_memory_equal(der.base, leaf->der, der.len);
   if (!ends) return;
@@ -389,6 +391,28 @@ static void test_insecure(void** state) {
                    UVSMTP_TLS_UNKNOWN_CA | UVSMTP_TLS_WRONG_NAME);
   assert_int_equal(uvsmtp_tls_info_verified(m.info), 0);
   /* And it is resumed as what it was. */
+  finish(&m);
+}
+
+/* A system without certificates: it can't be had here, and is made of settings
+ * that had one. */
+static void test_system_without_trust(void** state) {
+  meeting_t m;
+  (void)state;
+  prepare(&m);
+  make_chain(&m, &good, 1, &other_root);
+  assert_int_equal(uvsmtp_tls_new(&m.tls, &m.config, NULL), 0);
+  m.tls->trusts = 0;
+  assert_int_equal(meet(&m, UVSMTP_TLS_1_2, "mx.example.net", 0), 0);
+  assert_int_equal(uvsmtp_tls_info_problems(m.info), UVSMTP_TLS_NO_TRUST);
+  assert_int_equal(uvsmtp_tls_info_verified(m.info), 0);
+  leave(&m);
+  assert_int_equal(meet(&m, UVSMTP_TLS_1_2, "mx.example.net", 1), UVSMTP_ETLS);
+  assert_int_equal(uvsmtp_tls_info_problems(m.info), UVSMTP_TLS_NO_TRUST);
+  assert_int_equal(peer_records(m.peer), 0);
+  assert_int_equal(uvsmtp__tls_conn_peek(m.conn).len, 0);
+  assert_non_null(strstr(uvsmtp_tls_info_error_text(m.info),
+                         "no trusted certificate is configured"));
   finish(&m);
 }
 
@@ -565,6 +589,7 @@ int main(void) {
       cmocka_unit_test(test_without_a_name),
       cmocka_unit_test(test_idn),
       cmocka_unit_test(test_insecure),
+      cmocka_unit_test(test_system_without_trust),
       cmocka_unit_test(test_no_trust),
       cmocka_unit_test(test_pins),
       cmocka_unit_test(test_hook),

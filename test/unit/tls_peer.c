@@ -237,6 +237,8 @@ static void configure(peer_t* p, const peer_config_t* c) {
     mbedtls_ssl_conf_ca_chain(&p->conf, &p->client_ca, NULL);
     mbedtls_ssl_conf_authmode(&p->conf, MBEDTLS_SSL_VERIFY_REQUIRED);
   }
+  if (c->renegotiates)
+    mbedtls_ssl_conf_renegotiation(&p->conf, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
   p->has_tickets = c->tickets;
   if (c->tickets)
     mbedtls_ssl_conf_session_tickets_cb(&p->conf, mbedtls_ssl_ticket_write,
@@ -408,6 +410,10 @@ int peer_hear(peer_t* p, void* buf, size_t cap) {
     at += (size_t)rc;
   }
   return (int)at;
+}
+
+void peer_renegotiate(peer_t* p) {
+  assert_int_equal(mbedtls_ssl_renegotiate(&p->ssl), 0);
 }
 
 void peer_close(peer_t* p) {

@@ -50,6 +50,7 @@ typedef struct peer_config_s {
   int tickets;                  /* else session ids, for TLS 1.2 */
   int suite;                    /* the only one, or 0 */
   const peer_cert_t* client_ca; /* asks for a certificate */
+  int renegotiates;
 } peer_config_t;
 
 peer_t* peer_new(const peer_config_t* config);
@@ -78,7 +79,9 @@ int peer_hear(peer_t* peer, void* buf, size_t cap);
 void peer_close(peer_t* peer);
 /* Application records that came from the client so far. */
 size_t peer_records(const peer_t* peer);
-/* 1: this build can make certificates with SHA-1. */
+/* Asks the client to renegotiate. */
+void peer_renegotiate(peer_t* peer);
+/* 1: there is TLS 1.3. */
 int peer_has_tls13(void);
 
 #endif
