@@ -45,7 +45,7 @@ static const char* error_name(int error) {
 static const char* phase_name(int phase) {
   static const char* const names[UVSMTP_PHASE_END] = {
       "none", "connect", "greeting", "hello",   "mail", "rcpt",
-      "data", "text",    "dot",      "command", "quit",
+      "data", "text",    "dot",      "command", "quit", "TLS",
   };
   return names[phase];
 }
@@ -189,11 +189,11 @@ static void commands(void) {
       "in a pipelined group (RFC 2920): anywhere, as the last, or only with "
       "nothing in\n"
       "flight before it. *Replies*: one, or under LMTP one for each accepted "
-      "recipient.\n"
+      "recipient. *Needs*: where TLS is required it leaves within TLS only.\n"
       "\n"
       "| command | number | kind | on the wire | starts in | ahead | group | "
-      "replies | deadline |\n"
-      "| --- | --: | --- | --- | --- | --- | --- | --- | --- |");
+      "replies | deadline | needs |\n"
+      "| --- | --: | --- | --- | --- | --- | --- | --- | --- | --- |");
   for (s = 0; s < S_COUNT; s++) {
     const uvsmtp__state_row_t* st = &uvsmtp__states[s];
     if (!gen_named(s) || st->kind == KIND_REST) continue;
@@ -202,9 +202,10 @@ static void commands(void) {
     printf(" | %d | %s | `%s` | ", s, st->kind == KIND_CMD ? "command" : "wait",
            st->wire);
     starts_of(s, st->starts == uvsmtp__states[S_NOOP].starts);
-    printf(" | %s | %s | %s | %s |\n", place_name(st->ahead), groups[st->group],
+    printf(" | %s | %s | %s | %s | %s |\n", place_name(st->ahead),
+           groups[st->group],
            st->replies == REPLIES_ONE ? "one" : "per recipient",
-           phase_name(st->phase));
+           phase_name(st->phase), st->needs == NEEDS_TLS ? "TLS" : "");
   }
   printf("\nThe places in session are ");
   starts_of(S_NOOP, 0);
@@ -238,7 +239,9 @@ static void reply_codes(void) {
       "HELO to fall\n"
       "back to, so NOVERB is TEMP or PERM there. GO becomes GO_NONE or "
       "GO_STALE when no\n"
-      "recipient was accepted or MAIL was refused.\n"
+      "recipient was accepted or MAIL was refused. A reply to STARTTLS that "
+      "shares its piece\n"
+      "with more octets is BAD.\n"
       "\n"
       "| command | code | input |\n"
       "| --- | --- | --- |");

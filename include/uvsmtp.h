@@ -298,9 +298,13 @@ UVSMTP_EXTERN const struct sockaddr* uvsmtp_attempt_address(
 UVSMTP_EXTERN uint64_t uvsmtp_attempt_duration(const uvsmtp_attempt_t* attempt);
 
 /* EHLO (LHLO under LMTP), HELO, and EHLO with HELO as the fallback unless
- * either has already succeeded. name NULL: the configured one. All other
- * commands of a transaction do the latter by themselves where needed.
- * UVSMTP_EHELO when refused. */
+ * either has already succeeded. name NULL: the configured one. The last one
+ * also says STARTTLS, and EHLO again within TLS, where the target's policy asks
+ * for that; uvsmtp_mail and uvsmtp_send do what it does by themselves.
+ * UVSMTP_EHELO when refused. With UVSMTP_TLS_REQUIRED: UVSMTP_ETLS when there
+ * is no TLS to be had (as cause UVSMTP_ENOTSUPPORTED when it is not offered, or
+ * STARTTLS's refusal as reply), and of calls that would leave without it (cause
+ * UV_EPERM); and there is no fallback to HELO. */
 UVSMTP_EXTERN int uvsmtp_ehlo(uvsmtp_session_t* session, const char* name,
                               uvsmtp_cb cb, void* data);
 UVSMTP_EXTERN int uvsmtp_helo(uvsmtp_session_t* session, const char* name,

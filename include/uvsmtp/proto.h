@@ -45,7 +45,9 @@ typedef struct uvsmtp_proto_config_s {
 /* What a request asks for. */
 enum uvsmtp_op {
   UVSMTP_OP_CONNECT = 1, /* transport and greeting */
-  UVSMTP_OP_HELLO = 2,   /* EHLO, then HELO if refused; nothing when done */
+  UVSMTP_OP_HELLO = 2,   /* EHLO, then HELO if refused; nothing when done.
+                            STARTTLS, a handshake and EHLO again where the
+                            policy asks for TLS */
   UVSMTP_OP_EHLO = 3,    /* EHLO, or LHLO under LMTP */
   UVSMTP_OP_HELO = 4,    /* UV_EINVAL under LMTP */
   UVSMTP_OP_MAIL = 5,    /* MAIL; HELLO first if needed. This and the next three

@@ -77,10 +77,12 @@ static void note_no_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   e->op->tls_refused = 1;
 }
 
-static void begin_anew(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
-                       const uvsmtp__cause_t* why) {
+/* RFC 3207 4.2: what was learned in clear text is forgotten. */
+static void note_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                     const uvsmtp__cause_t* why) {
   (void)e;
   (void)why;
+  p->tls = 1;
   uvsmtp__end_transaction(p);
   uvsmtp__forget_server(p);
   p->helloed = 0;

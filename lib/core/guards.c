@@ -24,21 +24,19 @@ static void forgive(uvsmtp__op_t* op) {
   op->verdict = UVSMTP_OUTCOME_NONE;
 }
 
-/* Nothing but EHLO, STARTTLS, NOOP and QUIT goes out before TLS. */
-static int is_exposed(const uvsmtp_proto_t* p) {
-  return p->policy == UVSMTP_TLS_REQUIRED && !p->tls;
-}
-
 /* HELO takes the place of the EHLO that failed, unless that would rule out the
  * TLS that is required: then the refusal may be somebody else's. */
 static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  if (!op->ehlo_refused || op->expired || is_exposed(p)) return GUARD_SKIP;
+  if (!op->ehlo_refused || op->expired || uvsmtp__is_exposed(p, S_HELO))
+    return GUARD_SKIP;
   op->ehlo_refused = 0;
   forgive(op);
   return GUARD_TAKE;
 }
 
+/* The request has failed here: no reply says why. */
 static int refuse(uvsmtp__op_t* op, int error, int cause, int stage) {
+  op->result.has_reply = 0;
   if (op->verdict == UVSMTP_OUTCOME_NONE) op->verdict = UVSMTP_OUTCOME_REJECTED;
   uvsmtp__op_fail(op, error, cause, stage);
   return GUARD_SKIP;
@@ -60,50 +58,53 @@ static int text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
 
 /* ----------------------------------------------------------------- TLS */
 
-static int covered(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  if (op->failed) return GUARD_SKIP;
-  if (!is_exposed(p) || p->ahead == S_CLOSED || p->ahead == S_CONNECT)
-    return GUARD_TAKE;
-  uvsmtp__op_fail(op, UVSMTP_ETLS, -EPERM, uvsmtp__steps[op->step].state);
-  return GUARD_SKIP;
-}
-
 static int tls_at_once(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || p->policy != UVSMTP_TLS_IMPLICIT) return GUARD_SKIP;
   return GUARD_TAKE;
 }
 
-/* STARTTLS within TLS is ignored (RFC 3207 4.2: a server must not offer it). An
- * opportunistic session that was refused once does not ask again. */
+/* STARTTLS could stand at the end of a group (RFC 2920 3.1), but then it would
+ * share a piece with replies that are no concern of its. */
+static int alone(const uvsmtp_proto_t* p) {
+  return p->fifo_count > 0 ? GUARD_HOLD : GUARD_TAKE;
+}
+
+static int is_offered(const uvsmtp_proto_t* p) {
+  return (p->caps.bits & UVSMTP__CAP_STARTTLS) != 0;
+}
+
+/* STARTTLS that a policy asks for. One that is offered within TLS is ignored
+ * (RFC 3207 4.2), and an opportunistic session is refused only once. */
 static int tls_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  int required = p->policy == UVSMTP_TLS_REQUIRED;
   if (op->failed || p->tls || !has_place(p, S_STARTTLS)) return GUARD_SKIP;
-  if (!required && p->policy != UVSMTP_TLS_OPPORTUNISTIC) return GUARD_SKIP;
-  if (p->caps.bits & UVSMTP__CAP_STARTTLS)
-    return required || !p->tls_refused ? GUARD_TAKE : GUARD_SKIP;
-  if (!required) return GUARD_SKIP;
+  if (p->policy == UVSMTP_TLS_OPPORTUNISTIC)
+    return is_offered(p) && !p->tls_refused ? alone(p) : GUARD_SKIP;
+  if (p->policy != UVSMTP_TLS_REQUIRED) return GUARD_SKIP;
+  if (is_offered(p)) return alone(p);
   /* It may have been cut out on the way: another time it may be there. */
   op->verdict = UVSMTP_OUTCOME_DEFERRED;
   return refuse(op, UVSMTP_ETLS, UVSMTP_ENOTSUPPORTED, S_STARTTLS);
 }
 
-/* The caller's own STARTTLS. */
+/* The hello before a STARTTLS of the caller's own, unless that can't be. */
+static int tls_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (!op->failed && p->tls) return refuse(op, -EALREADY, 0, S_STARTTLS);
+  return hello_missing(p, op);
+}
+
 static int tls_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed) return GUARD_SKIP;
-  if (p->tls) return refuse(op, -EALREADY, 0, S_STARTTLS);
-  if (!has_place(p, S_STARTTLS)) return GUARD_TAKE;
-  if (p->caps.bits & UVSMTP__CAP_STARTTLS) return GUARD_TAKE;
+  if (!has_place(p, S_STARTTLS) || is_offered(p)) return alone(p);
   return refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_STARTTLS);
 }
 
-/* The server that said 220 waits for a handshake, whatever has become of the
- * request meanwhile. Asked for by a policy, a refusal is one of TLS, or none at
- * all. */
+/* A server that said 220 waits for a handshake, whatever has become of the
+ * request meanwhile. To a policy a refusal is a failure of TLS, or none at all;
+ * to who asked for STARTTLS it is the answer. */
 static int tls_granted(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (p->rest == S_SECURING) return GUARD_TAKE;
-  if (!op->tls_refused || op->plan == PLAN_STARTTLS) return GUARD_SKIP;
-  op->tls_refused = 0;
-  if (op->expired) return GUARD_SKIP;
+  if (!op->tls_refused || op->expired || op->plan == PLAN_STARTTLS)
+    return GUARD_SKIP;
   if (p->policy == UVSMTP_TLS_OPPORTUNISTIC && p->rest != S_CLOSED)
     forgive(op);
   else

@@ -215,6 +215,11 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   return 0;
 }
 
+int uvsmtp__is_exposed(const uvsmtp_proto_t* p, int state) {
+  return p->policy == UVSMTP_TLS_REQUIRED && !p->tls &&
+         uvsmtp__states[state].needs == NEEDS_TLS;
+}
+
 /* There is no place for this command. */
 static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   int connecting = state == S_OPENING || state == S_GREETING;
@@ -258,6 +263,11 @@ static int next_step(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (!((uvsmtp__states[step->state].starts >> p->ahead) & 1u)) {
     misplaced(p, op, step->state);
     /* Not again: some guards do not ask whether the request has failed. */
+    op->step++;
+    return 1;
+  }
+  if (uvsmtp__is_exposed(p, step->state)) {
+    uvsmtp__op_fail(op, UVSMTP_ETLS, -EPERM, step->state);
     op->step++;
     return 1;
   }

@@ -177,8 +177,8 @@ size_t uvsmtp_proto_pending(const uvsmtp_proto_t* p) { return p->pending; }
 
 /* A handshake is to be made, or under way. */
 static int is_shaking(const uvsmtp_proto_t* p) {
-  const uvsmtp__entry_t* e = p->fifo_count > 0 ? &p->fifo[p->fifo_head] : NULL;
-  return e != NULL && (e->state == S_HANDSHAKE || e->state == S_WRAP);
+  int head = p->fifo_count > 0 ? p->fifo[p->fifo_head].state : p->rest;
+  return head == S_HANDSHAKE || head == S_WRAP;
 }
 
 void uvsmtp_proto_up(uvsmtp_proto_t* p) {
@@ -194,7 +194,6 @@ void uvsmtp_proto_up(uvsmtp_proto_t* p) {
 void uvsmtp_proto_secured(uvsmtp_proto_t* p) {
   if (p->busy || !is_shaking(p)) return;
   p->busy = 1;
-  p->tls = 1;
   uvsmtp__on_input(p, I_UP, 0);
   uvsmtp__run(p);
   p->busy = 0;
@@ -215,13 +214,15 @@ void uvsmtp_proto_feed(uvsmtp_proto_t* p, const void* data, size_t len) {
   if (p->busy) return;
   p->busy = 1;
   while (len > 0 && p->rest != S_CLOSED && p->up) {
-    const uvsmtp__entry_t* head = uvsmtp__fifo_at(p, 0);
-    int state = head == NULL ? p->rest : head->state;
     size_t used = 0;
-    int rc = UVSMTP_EPROTOCOL;
+    int rc;
+    /* Clear text where a handshake is due: it is not even looked at. */
+    if (is_shaking(p)) {
+      uvsmtp__on_input(p, I_BAD, UVSMTP_EPROTOCOL);
+      break;
+    }
     if (!uvsmtp__reader_partial(&p->reader)) p->heard_at = p->out.sent;
-    if (!is_shaking(p))
-      rc = uvsmtp__reader_feed(&p->reader, &p->mem, in, len, &used);
+    rc = uvsmtp__reader_feed(&p->reader, &p->mem, in, len, &used);
     in += used;
     len -= used;
     if (rc == 0) break;
@@ -229,16 +230,11 @@ void uvsmtp_proto_feed(uvsmtp_proto_t* p, const void* data, size_t len) {
       uvsmtp__on_input(p, rc == -ENOMEM ? I_OOM : I_BAD, rc);
       break;
     }
-    uvsmtp__on_reply(p, &p->reader.reply);
+    uvsmtp__on_reply(p, &p->reader.reply, len > 0);
     if (p->oom) {
       p->oom = 0;
       uvsmtp__on_input(p, I_OOM, -ENOMEM);
     }
-    /* Nothing may come behind this reply in clear text: what does is meant to
-     * be taken for the server's later word, be STARTTLS granted or refused
-     * (CVE-2011-0411, CVE-2021-38371 and many more). */
-    if (state == S_STARTTLS && len > 0 && p->rest != S_CLOSED)
-      uvsmtp__on_input(p, I_BAD, UVSMTP_EPROTOCOL);
     uvsmtp__run(p);
   }
   /* An idle session needs no parser's buffers. */

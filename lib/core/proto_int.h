@@ -126,8 +126,10 @@ typedef struct uvsmtp__cause_s {
  * place that changes a state. */
 void uvsmtp__step(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
                   const uvsmtp__cause_t* why);
-/* A whole reply for the head of the FIFO. */
-void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply);
+/* A whole reply for the head of the FIFO. followed: more octets came with it.
+ */
+void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply,
+                      int followed);
 /* An input for the head, or for the resting place when nothing is in flight. */
 void uvsmtp__on_input(uvsmtp_proto_t* p, int input, int cause);
 
@@ -150,6 +152,8 @@ int uvsmtp__ask(uvsmtp_proto_t* p, int guard, uvsmtp__op_t* op);
 void uvsmtp__run(uvsmtp_proto_t* p);
 /* 1 when the op has no step left to consider. */
 int uvsmtp__at_end(const uvsmtp__op_t* op);
+/* 1 when the policy keeps a state's command back until there is TLS. */
+int uvsmtp__is_exposed(const uvsmtp_proto_t* p, int state);
 int uvsmtp__uses_chunking(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
 /* Parameters of MAIL that the library adds, into buf: "" or " SIZE=..." ...; 0,
  * or the reason why the message can't go to this server. */

@@ -70,17 +70,33 @@ static int is_loss(int input) {
   }
 }
 
-/* The reply that the result shows is the deciding one: the first failure's,
- * else the last; of a message that went well only the final one is kept. */
+/* A command on the way to what was asked for: its reply is not the answer. */
+static int is_on_the_way(const uvsmtp__op_t* op, int state) {
+  int hello = state == S_EHLO || state == S_HELO;
+  switch (op->plan) {
+    case PLAN_HELLO:
+      return state == S_STARTTLS;
+    case PLAN_STARTTLS:
+      return hello;
+    case PLAN_MAIL:
+      return hello || state == S_STARTTLS;
+    case PLAN_SEND:
+      return state != S_DOT && state != S_BDAT_LAST;
+    default:
+      return 0;
+  }
+}
+
+/* The reply that the result shows is the deciding one: the first failure's, if
+ * it was a reply, else the last. */
 static void keep_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
                        const uvsmtp__row_t* row, const uvsmtp_reply_t* reply) {
-  int final = state == S_DOT || state == S_BDAT_LAST;
-  if (reply == NULL || op->failed) return;
-  /* A hello on the way to something else is not its answer. */
-  if ((state == S_EHLO || state == S_HELO) && op->plan == PLAN_MAIL &&
-      !(row->effects & FX_FAILS))
+  if (op->failed) return;
+  if (row->effects & FX_FAILS)
+    op->result.has_reply = 0;
+  else if (is_on_the_way(op, state))
     return;
-  if (op->plan == PLAN_SEND && !final && !(row->effects & FX_FAILS)) return;
+  if (reply == NULL) return;
   uvsmtp__reply_store(&p->mem, &op->arena, reply, UVSMTP__TEXT_MAX,
                       &op->result.reply);
   op->result.has_reply = 1;
@@ -190,6 +206,7 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
   p->reset_owed = 0;
   p->helloed = 0;
   p->esmtp = 0;
+  p->tls = 0;
   p->serial++;
   uvsmtp__end_transaction(p);
   uvsmtp__out_clear(&p->mem, &p->out);
@@ -245,8 +262,9 @@ void uvsmtp__on_input(uvsmtp_proto_t* p, int input, int cause) {
 
 /* ------------------------------------------------------------- replies */
 
-static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e) {
-  unsigned int f = 0;
+static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e,
+                          int followed) {
+  unsigned int f = followed ? FACT_FOLLOWED : 0;
   if (p->flags & UVSMTP_SESSION_LMTP) f |= FACT_LMTP;
   if (p->mail_refused) f |= FACT_MAIL_REFUSED;
   if (p->chunk_refused) f |= FACT_CHUNK_REFUSED;
@@ -302,12 +320,13 @@ static void several_replies(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
   }
 }
 
-void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply) {
+void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply,
+                      int followed) {
   uvsmtp__entry_t* e = uvsmtp__fifo_at(p, 0);
   uvsmtp__cause_t why = {reply, 0};
   int state = e == NULL ? p->rest : e->state;
   uvsmtp__op_t* op = e == NULL ? NULL : e->op;
-  int input = uvsmtp__classify(state, reply->code, facts(p, e));
+  int input = uvsmtp__classify(state, reply->code, facts(p, e, followed));
   if (input == I_BAD) why.cause = UVSMTP_EPROTOCOL;
   if (e != NULL && (state == S_DOT || state == S_BDAT_LAST) &&
       uvsmtp__states[state].replies == REPLIES_PER_RCPT &&

@@ -11,15 +11,16 @@
 #define IN_SESSION (IN(GREETED) | IN(READY) | IN(ENVELOPE) | IN(CHUNKING))
 
 const uvsmtp__state_row_t uvsmtp__states[S_COUNT] = {
-#define S(state, kind, wire, starts, ahead, group, replies, phase) \
-  [S_##state] = {#state,                                           \
-                 wire,                                             \
-                 starts,                                           \
-                 KIND_##kind,                                      \
-                 S_##ahead,                                        \
-                 GROUP_##group,                                    \
-                 REPLIES_##replies,                                \
-                 UVSMTP_PHASE_##phase},
+#define S(state, kind, wire, starts, ahead, group, replies, phase, needs) \
+  [S_##state] = {#state,                                                  \
+                 wire,                                                    \
+                 starts,                                                  \
+                 KIND_##kind,                                             \
+                 S_##ahead,                                               \
+                 GROUP_##group,                                           \
+                 REPLIES_##replies,                                       \
+                 UVSMTP_PHASE_##phase,                                    \
+                 NEEDS_##needs},
 #include "core/states.def"
 #undef S
 };
@@ -182,6 +183,10 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
   /* A reply to what has not been said yet: the two sides have lost count, or
    * somebody has put replies in. */
   if ((facts & FACT_EARLY) && !refuses_text(state, code)) return I_BAD;
+  /* Granted or refused, nothing in clear text comes behind STARTTLS: it would
+   * be taken for what the server says later (CVE-2011-0411, CVE-2021-38371 and
+   * many more). */
+  if ((facts & FACT_FOLLOWED) && state == S_STARTTLS) return I_BAD;
   input = by_code(state, code);
   if (input == I_NOVERB && (facts & FACT_LMTP))
     return code / 100 == 4 ? I_TEMP : I_PERM;

@@ -68,7 +68,7 @@ enum {
   XX(forget_extensions)        \
   XX(note_helo)                \
   XX(note_no_tls)              \
-  XX(begin_anew)               \
+  XX(note_tls)                 \
   XX(accept_mail)              \
   XX(refuse_mail)              \
   XX(accept_rcpt)              \
@@ -90,8 +90,8 @@ enum {
   XX(alive)                   \
   XX(hello_missing)           \
   XX(ehlo_refused)            \
-  XX(covered)                 \
   XX(tls_at_once)             \
+  XX(tls_missing)             \
   XX(tls_due)                 \
   XX(tls_asked)               \
   XX(tls_granted)             \
@@ -143,6 +143,7 @@ enum { KIND_NONE, KIND_REST, KIND_CMD, KIND_WAIT };
 enum { GROUP_ANY, GROUP_LAST, GROUP_FIRST };
 enum { REPLIES_ONE, REPLIES_PER_RCPT };
 enum { TIMES_ONCE, TIMES_MANY };
+enum { NEEDS_NONE, NEEDS_TLS };
 
 typedef struct uvsmtp__state_row_s {
   char name[12];
@@ -153,6 +154,7 @@ typedef struct uvsmtp__state_row_s {
   uint8_t group;
   uint8_t replies;
   uint8_t phase;
+  uint8_t needs;
 } uvsmtp__state_row_t;
 
 typedef struct uvsmtp__row_s {
@@ -189,11 +191,12 @@ unsigned int uvsmtp__plan_start(int plan);
 /* What the engine knows when a reply comes, beside the state. */
 enum {
   FACT_LMTP = 1u << 0,
-  FACT_MAIL_REFUSED = 1u << 1,  /* the transaction's MAIL was refused */
-  FACT_NO_RCPT = 1u << 2,       /* no recipient has been accepted */
+  FACT_MAIL_REFUSED = 1u << 1, /* the transaction's MAIL was refused */
+  FACT_NO_RCPT = 1u << 2,      /* no recipient has been accepted */
+  FACT_EARLY = 1u << 3, /* it began before the command it would answer had left
+                           whole */
   FACT_CHUNK_REFUSED = 1u << 4, /* a chunk of its text was refused */
-  FACT_EARLY = 1u << 3 /* it began before the command it would answer had left
-                          whole */
+  FACT_FOLLOWED = 1u << 5       /* more octets came in the same piece */
 };
 
 /* The input that a reply code is to a state (RFC 5321 4.2.1), by codes.def. */

@@ -15,7 +15,7 @@
 
 enum {
   ALL_FACTS = FACT_LMTP | FACT_MAIL_REFUSED | FACT_NO_RCPT | FACT_EARLY |
-              FACT_CHUNK_REFUSED
+              FACT_CHUNK_REFUSED | FACT_FOLLOWED
 };
 
 /* SAME and HOME are no states. */
@@ -33,6 +33,11 @@ static const uvsmtp__row_t* row(int state, int input) {
 
 static int never(int state, int input) {
   return (row(state, input)->effects & FX_NEVER) != 0;
+}
+
+/* Waits in which no reply is read: for a transport, or for TLS. */
+static int is_deaf(int state) {
+  return state == S_OPENING || state == S_WRAP || state == S_HANDSHAKE;
 }
 
 /* Says which cell is wrong before the assertion that follows. */
@@ -183,8 +188,9 @@ static void every_loss_ends_closed(void** context) {
   }
 }
 
-/* The losses that come from outside can come at any time: only a reply needs a
- * connection, and only a wait needs a deadline. */
+/* The losses that come from outside can come at any time: only a reply needs
+ * somebody who listens, octets need a connection, and only a wait needs a
+ * deadline. */
 static void losses_can_come_everywhere(void** context) {
   int s;
   (void)context;
@@ -193,11 +199,12 @@ static void losses_can_come_everywhere(void** context) {
     ASSERT_CELL(!never(s, I_EOF), s, I_EOF);
     ASSERT_CELL(!never(s, I_CANCEL), s, I_CANCEL);
     ASSERT_CELL(!never(s, I_OOM), s, I_OOM);
-    ASSERT_CELL(never(s, I_GONE) == (s == S_OPENING), s, I_GONE);
+    ASSERT_CELL(never(s, I_GONE) == is_deaf(s), s, I_GONE);
     ASSERT_CELL(never(s, I_BAD) == (s == S_OPENING), s, I_BAD);
     ASSERT_CELL(never(s, I_TIMEOUT) == (s == S_CLOSED), s, I_TIMEOUT);
-    /* Behind a 421 there are commands, but no connects and no places. */
-    ASSERT_CELL(never(s, I_MOOT) == (is_rest(s) || s == S_OPENING), s, I_MOOT);
+    /* Behind a 421 there are commands, but no connects, no handshakes and no
+     * places. */
+    ASSERT_CELL(never(s, I_MOOT) == (is_rest(s) || is_deaf(s)), s, I_MOOT);
   }
 }
 
@@ -258,9 +265,9 @@ static int error_appears(int error) {
 static void errors_appear(void** context) {
   (void)context;
   /* A branch of the tree that nothing is by itself; what the guards find before
-   * a command goes out; and what comes with AUTH and STARTTLS. */
+   * a command goes out; and what comes with AUTH. */
   static const int elsewhere[] = {UVSMTP_EGENERIC, UVSMTP_ENOTSUPPORTED,
-                                  UVSMTP_EAUTH, UVSMTP_ETLS};
+                                  UVSMTP_EAUTH};
   static const int libuvs[] = {-ETIMEDOUT, -ECANCELED, -ENOMEM};
   size_t k;
 #define XX(name, value, parent, class_name, text)                     \
@@ -325,8 +332,7 @@ static void every_code_has_a_row(void** context) {
   unsigned int facts;
   (void)context;
   for (s = 0; s < S_COUNT; s++) {
-    /* Before the transport is up there is nobody to reply. */
-    if (!named(s) || s == S_OPENING) continue;
+    if (!named(s) || is_deaf(s)) continue;
     for (code = 100; code <= 599; code++) {
       for (facts = 0; facts <= ALL_FACTS; facts++) {
         int input = uvsmtp__classify(s, code, facts);
@@ -370,6 +376,23 @@ static void early_replies_are_bad(void** context) {
   }
 }
 
+/* RFC 3207 4: nothing comes behind the reply to STARTTLS but a handshake,
+ * whatever the reply is. To all other commands it makes no difference. */
+static void nothing_follows_the_reply_to_starttls(void** context) {
+  int s;
+  int code;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    for (code = 100; named(s) && code <= 599; code++) {
+      int input = uvsmtp__classify(s, code, FACT_FOLLOWED);
+      if (code == 421 || s != S_STARTTLS)
+        assert_int_equal(input, uvsmtp__classify(s, code, 0));
+      else
+        assert_int_equal(input, I_BAD);
+    }
+  }
+}
+
 static void expect(int state, int code, unsigned int facts, int input) {
   int got = uvsmtp__classify(state, code, facts);
   if (got != input)
@@ -390,6 +413,12 @@ static void codes_mean_what_the_standards_say(void** context) {
   expect(S_EHLO, 502, FACT_LMTP, I_PERM);
   expect(S_EHLO, 451, FACT_LMTP, I_TEMP);
   expect(S_HELO, 502, 0, I_PERM);
+  expect(S_STARTTLS, 220, 0, I_OK);
+  expect(S_STARTTLS, 250, 0, I_BAD);
+  expect(S_STARTTLS, 334, 0, I_BAD);
+  expect(S_STARTTLS, 454, 0, I_TEMP);
+  expect(S_STARTTLS, 501, 0, I_PERM);
+  expect(S_STARTTLS, 502, FACT_LMTP, I_PERM);
   expect(S_MAIL, 250, 0, I_OK);
   expect(S_MAIL, 251, 0, I_BAD);
   expect(S_RCPT, 251, 0, I_OK);
@@ -429,6 +458,7 @@ static void codes_mean_what_the_standards_say(void** context) {
   expect(S_BDAT, 452, FACT_EARLY, I_TEMP);
   expect(S_BDAT_LAST, 552, FACT_EARLY, I_PERM);
   expect(S_READY, 250, 0, I_BAD);
+  expect(S_SECURING, 250, 0, I_BAD);
   expect(S_CLOSED, 250, 0, I_BAD);
 }
 
@@ -483,6 +513,64 @@ static void after_data_comes_a_dot(void** context) {
   assert_true(found > 0);
 }
 
+/* A server that granted STARTTLS waits for a handshake and nothing else, and
+ * each plan that asks for it goes on with one at once. */
+static void after_starttls_comes_a_handshake(void** context) {
+  const uvsmtp__step_row_t* step;
+  int found = 0;
+  int s;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++)
+    if (named(s) && ((uvsmtp__states[s].starts >> S_SECURING) & 1u))
+      assert_int_equal(s, S_HANDSHAKE);
+  for (step = uvsmtp__steps; step->plan != 0; step++) {
+    if (uvsmtp__states[step->state].ahead != S_SECURING) continue;
+    assert_int_equal(step[1].plan, step->plan);
+    assert_int_equal(step[1].state, S_HANDSHAKE);
+    found++;
+  }
+  assert_int_equal(found, 4);
+}
+
+/* Where a policy has a say, it is asked behind each hello in clear text, and
+ * what it brought about is followed by another one (RFC 3207 4.2). */
+static void policies_are_asked_behind_a_hello(void** context) {
+  static const int states[] = {S_EHLO,      S_HELO, S_STARTTLS,
+                               S_HANDSHAKE, S_EHLO, S_HELO};
+  static const int guards[] = {G_hello_missing, G_ehlo_refused,
+                               G_tls_due,       G_tls_granted,
+                               G_hello_missing, G_ehlo_refused};
+  static const int plans[] = {PLAN_HELLO, PLAN_MAIL, PLAN_SEND};
+  size_t k;
+  size_t i;
+  (void)context;
+  for (k = 0; k < sizeof(plans) / sizeof(plans[0]); k++) {
+    const uvsmtp__step_row_t* s = &uvsmtp__steps[uvsmtp__plan_start(plans[k])];
+    for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+      assert_int_equal(s[i].plan, plans[k]);
+      assert_int_equal(s[i].state, states[i]);
+      assert_int_equal(s[i].guard, guards[i]);
+    }
+  }
+}
+
+/* Where TLS is required nothing leaves before it but this. */
+static void little_leaves_without_tls(void** context) {
+  static const int free_to_go[] = {S_OPENING,  S_WRAP,      S_GREETING, S_EHLO,
+                                   S_STARTTLS, S_HANDSHAKE, S_NOOP,     S_QUIT};
+  int s;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    int goes = 0;
+    size_t k;
+    if (!named(s) || is_rest(s)) continue;
+    for (k = 0; k < sizeof(free_to_go) / sizeof(free_to_go[0]); k++)
+      goes |= free_to_go[k] == s;
+    if (goes != (uvsmtp__states[s].needs == NEEDS_NONE))
+      fail_msg("%s", uvsmtp_state_name(s));
+  }
+}
+
 static void a_plan_that_is_none_is_empty(void** context) {
   (void)context;
   assert_int_equal(uvsmtp__steps[uvsmtp__plan_start(PLAN_COUNT)].plan, 0);
@@ -514,7 +602,7 @@ static void plans_are_the_public_requests(void** context) {
       {PLAN_DATA, UVSMTP_OP_DATA},       {PLAN_BDAT, UVSMTP_OP_BDAT},
       {PLAN_RSET, UVSMTP_OP_RSET},       {PLAN_NOOP, UVSMTP_OP_NOOP},
       {PLAN_QUIT, UVSMTP_OP_QUIT},       {PLAN_COMMAND, UVSMTP_OP_COMMAND},
-      {PLAN_SEND, UVSMTP_OP_SEND},
+      {PLAN_SEND, UVSMTP_OP_SEND},       {PLAN_STARTTLS, UVSMTP_OP_STARTTLS},
   };
   size_t k;
   for (k = 0; k < sizeof(same) / sizeof(same[0]); k++)
@@ -624,7 +712,7 @@ static void public_names_are_those_of_the_data(void** context) {
   for (s = 0; s < S_COUNT; s++) count -= named(s);
   assert_int_equal(count, 0);
   assert_string_equal(uvsmtp_state_name(-1), "?");
-  assert_string_equal(uvsmtp_state_name(8), "?");
+  assert_string_equal(uvsmtp_state_name(9), "?");
   assert_string_equal(uvsmtp_state_name(S_COUNT), "?");
 }
 
@@ -659,9 +747,13 @@ int main(void) {
       cmocka_unit_test(every_code_has_a_row),
       cmocka_unit_test(service_closing_is_always_so),
       cmocka_unit_test(early_replies_are_bad),
+      cmocka_unit_test(nothing_follows_the_reply_to_starttls),
       cmocka_unit_test(codes_mean_what_the_standards_say),
       cmocka_unit_test(plans_are_whole),
       cmocka_unit_test(after_data_comes_a_dot),
+      cmocka_unit_test(after_starttls_comes_a_handshake),
+      cmocka_unit_test(policies_are_asked_behind_a_hello),
+      cmocka_unit_test(little_leaves_without_tls),
       cmocka_unit_test(a_plan_that_is_none_is_empty),
       cmocka_unit_test(names_are_unique),
       cmocka_unit_test(plans_are_the_public_requests),
