@@ -72,9 +72,9 @@ static void note_helo(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
 
 static void note_no_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                         const uvsmtp__cause_t* why) {
+  (void)e;
   (void)why;
   p->tls_refused = 1;
-  e->op->tls_refused = 1;
 }
 
 /* RFC 3207 4.2: what was learned in clear text is forgotten. */

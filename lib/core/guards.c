@@ -15,22 +15,17 @@ static int hello_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return op->failed || p->helloed ? GUARD_SKIP : GUARD_TAKE;
 }
 
-/* The request goes on as if its last command had not been refused. */
-static void forgive(uvsmtp__op_t* op) {
-  op->failed = 0;
-  op->result.has_reply = 0;
-  op->result.status = 0;
-  op->result.cause = 0;
-  op->verdict = UVSMTP_OUTCOME_NONE;
-}
-
 /* HELO takes the place of the EHLO that failed, unless that would rule out the
  * TLS that is required: then the refusal may be somebody else's. */
 static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (!op->ehlo_refused || op->expired || uvsmtp__is_exposed(p, S_HELO))
     return GUARD_SKIP;
   op->ehlo_refused = 0;
-  forgive(op);
+  op->failed = 0;
+  op->result.has_reply = 0;
+  op->result.status = 0;
+  op->result.cause = 0;
+  op->verdict = UVSMTP_OUTCOME_NONE;
   return GUARD_TAKE;
 }
 
@@ -99,15 +94,12 @@ static int tls_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 }
 
 /* A server that said 220 waits for a handshake, whatever has become of the
- * request meanwhile. To a policy a refusal is a failure of TLS, or none at all;
- * to who asked for STARTTLS it is the answer. */
+ * request meanwhile. A refusal is the answer to who asked for STARTTLS, but a
+ * failure of TLS to a policy. */
 static int tls_granted(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (p->rest == S_SECURING) return GUARD_TAKE;
-  if (!op->tls_refused || op->expired || op->plan == PLAN_STARTTLS)
-    return GUARD_SKIP;
-  if (p->policy == UVSMTP_TLS_OPPORTUNISTIC && p->rest != S_CLOSED)
-    forgive(op);
-  else
+  if (op->plan != PLAN_STARTTLS && op->result.stage == S_STARTTLS &&
+      op->result.status == UVSMTP_ERESPONSE)
     op->result.status = UVSMTP_ETLS;
   return GUARD_SKIP;
 }

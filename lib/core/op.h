@@ -109,7 +109,6 @@ typedef struct uvsmtp__op_s {
       verdict_lost; /* ... which a loss brought, so a worse one may follow */
   uint8_t cut;      /* 421 to a RCPT: the rest was not attempted */
   uint8_t ehlo_refused;
-  uint8_t tls_refused;
   uint8_t tls;     /* CONNECT: the policy of the session that begins */
   uint8_t go;      /* 354: the text may go */
   uint8_t void_go; /* 354 without a recipient */

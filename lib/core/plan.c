@@ -220,6 +220,10 @@ int uvsmtp__is_exposed(const uvsmtp_proto_t* p, int state) {
          uvsmtp__states[state].needs == NEEDS_TLS;
 }
 
+int uvsmtp__is_optional(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
+  return p->policy == UVSMTP_TLS_OPPORTUNISTIC && op->plan != PLAN_STARTTLS;
+}
+
 /* There is no place for this command. */
 static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   int connecting = state == S_OPENING || state == S_GREETING;

@@ -383,19 +383,13 @@ int uvsmtp_proto_wait(const uvsmtp_proto_t* p, unsigned int* serial) {
   return UVSMTP_PHASE_NONE;
 }
 
-/* A handshake that only an opportunistic policy asks for. */
-static int trusts_anybody(const uvsmtp_proto_t* p) {
-  const uvsmtp__op_t* op = p->fifo[p->fifo_head].op;
-  return p->policy == UVSMTP_TLS_OPPORTUNISTIC && op->plan != PLAN_STARTTLS;
-}
-
 int uvsmtp_proto_wants(const uvsmtp_proto_t* p) {
   if (p->fifo_count > 0 && p->fifo[p->fifo_head].state == S_OPENING)
     return UVSMTP_WANTS_OPEN;
   if (p->rest == S_CLOSED && p->up) return UVSMTP_WANTS_CLOSE;
-  if (is_shaking(p))
-    return UVSMTP_WANTS_TLS | (trusts_anybody(p) ? 0 : UVSMTP_WANTS_TRUST);
-  return 0;
+  if (!is_shaking(p)) return 0;
+  if (uvsmtp__is_optional(p, p->fifo[p->fifo_head].op)) return UVSMTP_WANTS_TLS;
+  return UVSMTP_WANTS_TLS | UVSMTP_WANTS_TRUST;
 }
 
 int uvsmtp_proto_state(const uvsmtp_proto_t* p) { return p->rest; }

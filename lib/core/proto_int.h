@@ -154,6 +154,8 @@ void uvsmtp__run(uvsmtp_proto_t* p);
 int uvsmtp__at_end(const uvsmtp__op_t* op);
 /* 1 when the policy keeps a state's command back until there is TLS. */
 int uvsmtp__is_exposed(const uvsmtp_proto_t* p, int state);
+/* 1 when op needs no TLS: an opportunistic policy alone asks for it. */
+int uvsmtp__is_optional(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
 int uvsmtp__uses_chunking(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
 /* Parameters of MAIL that the library adds, into buf: "" or " SIZE=..." ...; 0,
  * or the reason why the message can't go to this server. */

@@ -126,7 +126,8 @@ static void apply_outcome(uvsmtp__op_t* op, int state, int input, int outcome) {
 static void judge(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state, int input,
                   const uvsmtp__row_t* row, const uvsmtp__cause_t* why) {
   int cause = why->cause;
-  if (!op->failed) op->result.stage = (uint8_t)state;
+  int decides = (row->effects & FX_FAILS) || !is_on_the_way(op, state);
+  if (!op->failed && decides) op->result.stage = (uint8_t)state;
   keep_reply(p, op, state, row, why->reply);
   apply_outcome(op, state, input, row->outcome);
   /* Who takes recipients behind a refused MAIL may take the text as well. */
@@ -270,6 +271,8 @@ static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e,
   if (p->chunk_refused) f |= FACT_CHUNK_REFUSED;
   if (p->accepted == 0) f |= FACT_NO_RCPT;
   if (e != NULL && e->whole_at > p->heard_at) f |= FACT_EARLY;
+  if (e != NULL && e->op != NULL && uvsmtp__is_optional(p, e->op))
+    f |= FACT_OPTIONAL;
   return f;
 }
 

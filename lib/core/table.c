@@ -174,6 +174,12 @@ static int refuses_text(int state, int code) {
                          state == S_BDAT_LAST);
 }
 
+/* LMTP has no HELO (RFC 2033 4.1); clear text is for who did not insist. */
+static int has_other_way(int state, unsigned int facts) {
+  if (state == S_EHLO) return !(facts & FACT_LMTP);
+  return (facts & FACT_OPTIONAL) != 0;
+}
+
 int uvsmtp__classify(int state, int code, unsigned int facts) {
   int input;
   if (uvsmtp__states[state].kind == KIND_REST)
@@ -188,7 +194,7 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
    * many more). */
   if ((facts & FACT_FOLLOWED) && state == S_STARTTLS) return I_BAD;
   input = by_code(state, code);
-  if (input == I_NOVERB && (facts & FACT_LMTP))
+  if (input == I_NOVERB && !has_other_way(state, facts))
     return code / 100 == 4 ? I_TEMP : I_PERM;
   if (input == I_GO && (facts & FACT_NO_RCPT))
     /* RFC 2033 4.2: without a recipient DATA must fail under LMTP, and there

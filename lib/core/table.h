@@ -22,7 +22,7 @@ enum {
 #define UVSMTP__INPUT_MAP(XX)                                      \
   XX(OK, "the reply hoped for")                                    \
   XX(GO, "354")                                                    \
-  XX(NOVERB, "EHLO refused, HELO may do")                          \
+  XX(NOVERB, "refused, but HELO, or clear text, may do")           \
   XX(TEMP, "4yz")                                                  \
   XX(PERM, "5yz")                                                  \
   XX(GONE, "421")                                                  \
@@ -196,7 +196,8 @@ enum {
   FACT_EARLY = 1u << 3, /* it began before the command it would answer had left
                            whole */
   FACT_CHUNK_REFUSED = 1u << 4, /* a chunk of its text was refused */
-  FACT_FOLLOWED = 1u << 5       /* more octets came in the same piece */
+  FACT_FOLLOWED = 1u << 5,      /* more octets came in the same piece */
+  FACT_OPTIONAL = 1u << 6       /* a policy asks for TLS that can do without */
 };
 
 /* The input that a reply code is to a state (RFC 5321 4.2.1), by codes.def. */

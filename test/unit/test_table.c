@@ -15,7 +15,7 @@
 
 enum {
   ALL_FACTS = FACT_LMTP | FACT_MAIL_REFUSED | FACT_NO_RCPT | FACT_EARLY |
-              FACT_CHUNK_REFUSED | FACT_FOLLOWED
+              FACT_CHUNK_REFUSED | FACT_FOLLOWED | FACT_OPTIONAL
 };
 
 /* SAME and HOME are no states. */
@@ -417,6 +417,12 @@ static void codes_mean_what_the_standards_say(void** context) {
   expect(S_STARTTLS, 250, 0, I_BAD);
   expect(S_STARTTLS, 334, 0, I_BAD);
   expect(S_STARTTLS, 454, 0, I_TEMP);
+  expect(S_STARTTLS, 454, FACT_OPTIONAL, I_NOVERB);
+  expect(S_STARTTLS, 501, FACT_OPTIONAL | FACT_LMTP, I_NOVERB);
+  expect(S_STARTTLS, 250, FACT_OPTIONAL, I_BAD);
+  expect(S_EHLO, 502, FACT_OPTIONAL, I_NOVERB);
+  expect(S_EHLO, 502, FACT_OPTIONAL | FACT_LMTP, I_PERM);
+  expect(S_MAIL, 454, FACT_OPTIONAL, I_TEMP);
   expect(S_STARTTLS, 501, 0, I_PERM);
   expect(S_STARTTLS, 502, FACT_LMTP, I_PERM);
   expect(S_MAIL, 250, 0, I_OK);
