@@ -23,7 +23,7 @@ static const struct {
     {"data", UVSMTP_OP_DATA},       {"bdat", UVSMTP_OP_BDAT},
     {"rset", UVSMTP_OP_RSET},       {"noop", UVSMTP_OP_NOOP},
     {"quit", UVSMTP_OP_QUIT},       {"command", UVSMTP_OP_COMMAND},
-    {"send", UVSMTP_OP_SEND},
+    {"send", UVSMTP_OP_SEND},       {"starttls", UVSMTP_OP_STARTTLS},
 };
 
 static void add_name(names_t* names, const char* text) {
@@ -115,6 +115,16 @@ static unsigned int read_line_ends(const reading_t* r, const char* value) {
   return UVSMTP_LINES_NORMALISE;
 }
 
+static int read_policy(const reading_t* r, const char* value) {
+  static const char* const names[] = {"default", "none", "opportunistic",
+                                      "required", "implicit"};
+  int i;
+
+  for (i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++)
+    if (strcmp(names[i], value) == 0) return i;
+  script_error(r->file, r->line, "policy %s?", value);
+}
+
 static int read_body(const reading_t* r, const bytes_t* word) {
   call_t* call = r->call;
   const char* value;
@@ -162,6 +172,8 @@ static void read_word(const reading_t* r, const bytes_t* word) {
     add_name(&call->rcpt_options, value);
   else if (message && script_value(word, "flags", &value))
     read_flags(r, value);
+  else if (call->op == UVSMTP_OP_CONNECT && script_value(word, "tls", &value))
+    call->tls = read_policy(r, value);
   else if (!message && script_value(word, "option", &value))
     add_name(&call->options, value);
   else if (call->op == UVSMTP_OP_BDAT && strcmp(word->at, "last") == 0)

@@ -45,6 +45,8 @@ enum step_kind {
   STEP_CANCEL,
   STEP_RESUME,  /* a source that waits goes on */
   STEP_BLOCKED, /* the transport takes no more for now */
+  STEP_SECURE,  /* the handshake succeeds */
+  STEP_NO_TLS,  /* ... or fails */
   STEP_STATE,   /* the resting place now */
   STEP_PHASE,   /* the phase now */
   STEP_EXTN     /* an extension as known now */
@@ -55,12 +57,14 @@ typedef struct step_s {
   int line;
   int early;    /* S!: the client may have more to say when this comes */
   int burst;    /* S&: nothing leaves while this arrives */
-  int number;   /* call's index, error, state, phase */
+  int number;   /* call's index, error, state, phase, wants */
   char* text;   /* EXTN: keyword */
   char* params; /* EXTN: parameters, NULL: not offered */
   bytes_t octets;
   size_t begin; /* of octets in the stream of its side */
   size_t end;
+  size_t one_from; /* S+: from here to there it is one read */
+  size_t one_to;
 } step_t;
 
 /* What a result or a recipient's is expected to be. */
@@ -103,6 +107,7 @@ typedef struct call_s {
   unsigned int flags;
   unsigned int line_ends;
   int last;
+  int tls; /* connect: a uvsmtp_tls_policy */
   int has_body;
   bytes_t body;
   long long length; /* as the source declares it */
@@ -128,6 +133,7 @@ typedef struct dialogue_s {
   char* local_name;
   step_t* steps;
   size_t nsteps;
+  size_t nshakes; /* handshakes among them */
   call_t* calls;
   size_t ncalls;
   bytes_t say;  /* all that the client says */
@@ -173,6 +179,7 @@ enum mode {
   MODE_SPLIT,  /* the server's octets in two at `at` */
   MODE_CUT,    /* ends after `at` of the server's octets */
   MODE_STOP,   /* ends when `at` of the client's octets have left */
+  MODE_SHAKE,  /* ends within handshake number `at` */
   MODE_OOM     /* allocation number `at` fails */
 };
 
@@ -232,10 +239,11 @@ struct play_s {
   uvsmtp_proto_t* proto;
   size_t fed;
   size_t said;
-  size_t next; /* call whose event comes next */
-  int cut;     /* the end that the mode is about has come */
-  int blocked; /* the script says that the transport takes nothing */
-  int line;    /* of the script */
+  size_t next;   /* call whose event comes next */
+  size_t shakes; /* handshakes begun */
+  int cut;       /* the end that the mode is about has come */
+  int blocked;   /* the script says that the transport takes nothing */
+  int line;      /* of the script */
   int phase;
   unsigned int serial;
   int looked;

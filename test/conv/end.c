@@ -110,8 +110,8 @@ static void begin(play_t* p) {
 
 static void run(play_t* p) {
   size_t i;
-  int short_play =
-      p->mode == MODE_CUT || p->mode == MODE_STOP || p->mode == MODE_OOM;
+  int short_play = p->mode == MODE_CUT || p->mode == MODE_STOP ||
+                   p->mode == MODE_SHAKE || p->mode == MODE_OOM;
 
   begin(p);
   if (p->proto == NULL) return;

@@ -283,6 +283,7 @@ static void cut_status(play_t* p, size_t i) {
     case UVSMTP_EDISCONNECTED:
     case UVSMTP_EUNKNOWN:
     case UVSMTP_ECONNECT:
+    case UVSMTP_ETLS:
       if (s->cause == loss) return;
       break;
     default:
@@ -315,11 +316,15 @@ void judge_cut(play_t* p, size_t i) {
 
   p->line = call->line;
   if (p->mode != MODE_OOM) {
-    if (ref->fed <= p->fed && p->mode == MODE_CUT) {
+    /* What came with the last octet before a handshake may have been its end.
+     */
+    if ((ref->fed <= p->fed && p->mode == MODE_CUT) ||
+        (ref->fed < p->fed && p->mode == MODE_SHAKE)) {
       judge_same(p, i);
       return;
     }
-    if (ref->fed > p->fed || s->status != 0) cut_status(p, i);
+    if (ref->fed > p->fed || s->status != 0 || p->mode == MODE_SHAKE)
+      cut_status(p, i);
     if (call->has_body) cut_octets(p, i);
   }
   if (call->has_body && s->nrcpts == 0)

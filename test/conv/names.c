@@ -19,6 +19,7 @@ static const pair_t errors[] = {
 #undef XX
     /* As libuv spells them; its UV_EOF has no errno. */
     {"UV_EOF", -4095},
+    {"UV_EALREADY", -EALREADY},
     {"UV_EBUSY", -EBUSY},
     {"UV_ECANCELED", -ECANCELED},
     {"UV_ECONNREFUSED", -ECONNREFUSED},
@@ -39,13 +40,19 @@ static const pair_t states[] = {
 #undef XX
         {NULL, 0}};
 
-static const pair_t phases[] = {
-    {"NONE", UVSMTP_PHASE_NONE},         {"CONNECT", UVSMTP_PHASE_CONNECT},
-    {"GREETING", UVSMTP_PHASE_GREETING}, {"HELLO", UVSMTP_PHASE_HELLO},
-    {"MAIL", UVSMTP_PHASE_MAIL},         {"RCPT", UVSMTP_PHASE_RCPT},
-    {"DATA", UVSMTP_PHASE_DATA},         {"TEXT", UVSMTP_PHASE_TEXT},
-    {"DOT", UVSMTP_PHASE_DOT},           {"COMMAND", UVSMTP_PHASE_COMMAND},
-    {"QUIT", UVSMTP_PHASE_QUIT},         {NULL, 0}};
+static const pair_t phases[] = {{"NONE", UVSMTP_PHASE_NONE},
+                                {"CONNECT", UVSMTP_PHASE_CONNECT},
+                                {"GREETING", UVSMTP_PHASE_GREETING},
+                                {"HELLO", UVSMTP_PHASE_HELLO},
+                                {"MAIL", UVSMTP_PHASE_MAIL},
+                                {"RCPT", UVSMTP_PHASE_RCPT},
+                                {"DATA", UVSMTP_PHASE_DATA},
+                                {"TEXT", UVSMTP_PHASE_TEXT},
+                                {"DOT", UVSMTP_PHASE_DOT},
+                                {"COMMAND", UVSMTP_PHASE_COMMAND},
+                                {"QUIT", UVSMTP_PHASE_QUIT},
+                                {"TLS", UVSMTP_PHASE_TLS},
+                                {NULL, 0}};
 
 static int number_of(const pair_t* list, const char* name) {
   for (; list->name != NULL; list++)

@@ -213,6 +213,15 @@ static void feed(play_t* p, const char* at, size_t n) {
   play_collect(p);
 }
 
+/* What the script says comes in one read is not split: a piece that would end
+ * within it has all of it, or, when it is to be the last, nothing. */
+static size_t one_read(const play_t* p, const step_t* s, size_t here,
+                       size_t n) {
+  if (here > s->one_from || here + n <= s->one_from || here + n >= s->one_to)
+    return n;
+  return p->mode == MODE_CUT ? s->one_from - here : s->one_to - here;
+}
+
 static void hear(play_t* p, size_t i) {
   const step_t* s = &p->d->steps[i];
   size_t at = 0;
@@ -227,6 +236,7 @@ static void hear(play_t* p, size_t i) {
     if (p->mode == MODE_SPLIT && here < p->at && p->at - here < n)
       n = p->at - here;
     if (p->mode == MODE_CUT && p->at - here < n) n = p->at - here;
+    n = one_read(p, s, here, n);
     if (n == 0) {
       p->cut = 1;
       return;
@@ -278,6 +288,7 @@ static void submit(play_t* p, size_t i) {
   }
   r.line_ends = call->line_ends;
   r.last = call->last;
+  r.tls = call->tls;
   r.data = (void*)call;
   rc = uvsmtp_proto_submit(p->proto, &r);
   free(rcpts);
@@ -307,6 +318,23 @@ static void expect_wants(play_t* p, int wants) {
   int got = uvsmtp_proto_wants(p->proto);
 
   if (got != wants) play_fail(p, "wants: expected %d, got %d", wants, got);
+}
+
+static void shake(play_t* p, const step_t* s) {
+  if (uvsmtp_proto_wait(p->proto, NULL) != UVSMTP_PHASE_TLS)
+    play_fail(p, "a handshake without its deadline");
+  if (p->mode == MODE_SHAKE && ++p->shakes == p->at) {
+    p->cut = 1;
+    return;
+  }
+  if (s->kind == STEP_SECURE) {
+    expect_wants(p, s->number);
+    uvsmtp_proto_secured(p->proto);
+  } else {
+    if (!(uvsmtp_proto_wants(p->proto) & UVSMTP_WANTS_TLS))
+      play_fail(p, "no handshake is wanted");
+    uvsmtp_proto_lost(p->proto, s->number);
+  }
 }
 
 static void timeout(play_t* p, const step_t* s) {
@@ -373,6 +401,10 @@ void play_step(play_t* p, size_t i) {
     case STEP_DROP:
       expect_wants(p, UVSMTP_WANTS_CLOSE);
       uvsmtp_proto_lost(p->proto, -4095);
+      break;
+    case STEP_SECURE:
+    case STEP_NO_TLS:
+      shake(p, s);
       break;
     case STEP_TIMEOUT:
       timeout(p, s);

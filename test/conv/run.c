@@ -27,6 +27,10 @@ static const plan_t plans[] = {
     {"cut: deadline", MODE_CUT, END_TIMEOUT, 0},
     {"cut: cancel", MODE_CUT, END_CANCEL, 0},
     {"cut: free", MODE_CUT, END_FREE, 0},
+    {"handshake: end of file", MODE_SHAKE, END_EOF, 0},
+    {"handshake: deadline", MODE_SHAKE, END_TIMEOUT, 0},
+    {"handshake: cancel", MODE_SHAKE, END_CANCEL, 0},
+    {"handshake: free", MODE_SHAKE, END_FREE, 0},
     {"stop: end of file", MODE_STOP, END_EOF, 0},
     {"stop: deadline", MODE_STOP, END_TIMEOUT, 0},
     {"stop: cancel", MODE_STOP, END_CANCEL, 0},
@@ -116,6 +120,8 @@ static int play_plan(const dialogue_t* d, const plan_t* plan,
       return play_places(d, plan, refs, 1, d->hear.len - 1, plays);
     case MODE_CUT:
       return play_places(d, plan, refs, 0, d->hear.len, plays);
+    case MODE_SHAKE:
+      return play_places(d, plan, refs, 1, d->nshakes, plays);
     case MODE_STOP:
       if (d->say.len == 0) return 1;
       return play_places(d, plan, refs, 0, d->say.len, plays) &&
@@ -149,9 +155,10 @@ static void play_all(const dialogue_t* d) {
   play_free(&second);
   for (i = 1; ok && i < sizeof(plans) / sizeof(plans[0]); i++) {
     size_t plays = 0;
-    int fine =
-        play_plan(d, &plans[i], first.snaps, first.alloc.requests, &plays);
+    int fine;
 
+    if (plans[i].mode == MODE_SHAKE && d->nshakes == 0) continue;
+    fine = play_plan(d, &plans[i], first.snaps, first.alloc.requests, &plays);
     report(d, plans[i].label, plays, fine);
   }
   play_free(&first);

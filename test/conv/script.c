@@ -153,6 +153,13 @@ static void mark_doubt(reader_t* r, const char* mark) {
   call->text_at = text_before(say, n - 3, "DATA\r\n");
 }
 
+/* "S+": one read with the last octet of the line before. */
+static void begin_one(reader_t* r, step_t* s, size_t from) {
+  if (s->kind != STEP_HEAR || from == s->begin)
+    script_error(r->file, r->line, "one read with what?");
+  if (s->one_to != from) s->one_from = from - 1;
+}
+
 /* A line of either side: S: C: S- C- S* C*, with marks. */
 static void read_side(reader_t* r, char* at) {
   int kind = *at++ == 'C' ? STEP_SAY : STEP_HEAR;
@@ -162,10 +169,12 @@ static void read_side(reader_t* r, char* at) {
   size_t from = side->len;
   int early = 0;
   int burst = 0;
+  int one = 0;
   step_t* s;
 
   if (*at == '!') early = *at++ == '!';
   if (*at == '&') burst = *at++ == '&';
+  if (*at == '+') one = *at++ == '+';
   if (*at == '{') {
     mark = at + 1;
     at = strchr(at, '}');
@@ -174,6 +183,7 @@ static void read_side(reader_t* r, char* at) {
   }
   s = side_step(r, kind, early);
   if (burst) s->burst = 1;
+  if (one) begin_one(r, s, from);
   if (*at == ':') {
     at += at[1] == ' ' ? 2 : 1;
     bytes_add(side, at, strlen(at));
@@ -190,6 +200,7 @@ static void read_side(reader_t* r, char* at) {
   }
   bytes_add(&s->octets, side->at + from, side->len - from);
   s->end = side->len;
+  if (one) s->one_to = side->len;
   if (mark == NULL) return;
   if (kind == STEP_HEAR)
     mark_final(r, mark, side->len);
@@ -350,7 +361,7 @@ static void read_title(reader_t* r, char* at) {
 }
 
 static int is_side(const char* at) {
-  return (*at == 'S' || *at == 'C') && strchr(":-*!&{", at[1]) != NULL;
+  return (*at == 'S' || *at == 'C') && strchr(":-*!&+{", at[1]) != NULL;
 }
 
 /* Words that begin a line; the rest of it. */
@@ -360,6 +371,28 @@ static char* begins(char* at, const char* word) {
   if (strncmp(at, word, n) != 0) return NULL;
   if (at[n] != '\0' && at[n] != ' ' && word[n - 1] != ':') return NULL;
   return skip(at + n);
+}
+
+/* "secure", "secure trust", "no-secure NAME": what is wanted, and its answer.
+ */
+static int read_handshake(reader_t* r, char* at) {
+  char* rest;
+  bytes_t word;
+
+  if ((rest = begins(at, "secure")) != NULL) {
+    int trust = script_word(&rest, &word);
+
+    if (trust && strcmp(word.at, "trust") != 0)
+      script_error(r->file, r->line, "secure %s?", word.at);
+    add_step(r, STEP_SECURE)->number =
+        UVSMTP_WANTS_TLS | (trust ? UVSMTP_WANTS_TRUST : 0);
+  } else if ((rest = begins(at, "no-secure")) != NULL) {
+    add_step(r, STEP_NO_TLS)->number = named(r, error_number(rest), rest);
+  } else {
+    return 0;
+  }
+  r->d->nshakes++;
+  return 1;
 }
 
 static int read_event(reader_t* r, char* at) {
@@ -417,7 +450,7 @@ static void read_line(reader_t* r, char* at) {
     read_rcpt_result(r, rest);
   else if ((rest = begins(at, "extn")) != NULL)
     read_extn(r, rest);
-  else if (!read_event(r, at))
+  else if (!read_handshake(r, at) && !read_event(r, at))
     script_error(r->file, r->line, "\"%s\"?", at);
 }
 

@@ -43,6 +43,7 @@ SCENARIOS = {
     "20": "421 to EHLO: no HELO",
     "21": "closed at EHLO",
     "22": "HELO refused too",
+    "23": "EHLO refused where TLS is required: no HELO",
     "24": "EHLO's reply in one line: no extension",
     "25": "keywords in lower case, unknown ones, odd lines",
     "26": "AUTH in its old form, and in both",
@@ -51,6 +52,14 @@ SCENARIOS = {
     "29": "a name for EHLO: an address literal by default; none with CR LF",
     "30": "a reply to EHLO over the cap",
     "31": "octets above 127 in a reply, split anywhere",
+    # TLS
+    "32": "STARTTLS, a handshake, EHLO again; what was offered before is gone",
+    "34": "STARTTLS offered within TLS: ignored",
+    "35": "STARTTLS refused for now: an error, or clear text, by the policy",
+    "36": "STARTTLS refused for good",
+    "37": "octets behind the reply to STARTTLS in the same piece",
+    "38": "250 to STARTTLS",
+    "39": "STARTTLS not offered",
     # Envelope
     "67": "MAIL refused: RSET, and the connection is good",
     "68": "421 to MAIL: closed, no RSET",
@@ -126,8 +135,8 @@ SCENARIOS = {
 
 # What waits for parts of the library that don't exist yet.
 PUT_OFF = {
-    "23": "HELO after a failed EHLO where TLS is required: no TLS yet",
-    **{str(n): "no TLS yet" for n in range(32, 47)},
+    "33": "no AUTH yet",
+    **{str(n): "no handshakes yet" for n in range(40, 47)},
     **{str(n): "no AUTH yet" for n in range(47, 67)},
     "83": "REQUIRETLS: no TLS yet",
     "117": "the connection lost with several messages in flight: one at a time",
