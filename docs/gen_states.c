@@ -110,7 +110,7 @@ const char* gen_codes(int state, int input, char* buf, unsigned int size) {
     snprintf(one, sizeof(one), "%dyz", digit);
     add(buf, size, one);
     if (class_is_listed(state, digit))
-      add(buf, size, state == S_EHLO ? "under LMTP" : "where TLS is a must");
+      add(buf, size, state == S_EHLO ? "with no HELO" : "where TLS is a must");
   }
   return buf;
 }
@@ -238,12 +238,13 @@ static void reply_codes(void) {
       "lines below; then\n"
       "4yz is TEMP and 5yz is PERM; all else is BAD. Under LMTP there is no "
       "HELO to fall\n"
-      "back to, and only an opportunistic policy can do without TLS, so "
-      "elsewhere NOVERB is\n"
-      "TEMP or PERM. GO becomes GO_NONE or GO_STALE when no recipient was "
-      "accepted or MAIL\n"
-      "was refused. A reply to STARTTLS that shares its piece with more octets "
-      "is BAD.\n"
+      "back to, nor is there where TLS is required and not there yet, and only "
+      "an\n"
+      "opportunistic policy can do without TLS: elsewhere NOVERB is TEMP or "
+      "PERM. GO becomes\n"
+      "GO_NONE or GO_STALE when no recipient was accepted or MAIL was refused. "
+      "A reply to\n"
+      "STARTTLS that shares its piece with more octets is BAD.\n"
       "\n"
       "| command | code | input |\n"
       "| --- | --- | --- |");

@@ -15,11 +15,10 @@ static int hello_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return op->failed || p->helloed ? GUARD_SKIP : GUARD_TAKE;
 }
 
-/* HELO takes the place of the EHLO that failed, unless that would rule out the
- * TLS that is required: then the refusal may be somebody else's. */
+/* HELO takes the place of the EHLO that failed. */
 static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  if (!op->ehlo_refused || op->expired || uvsmtp__is_exposed(p, S_HELO))
-    return GUARD_SKIP;
+  (void)p;
+  if (!op->ehlo_refused || op->expired) return GUARD_SKIP;
   op->ehlo_refused = 0;
   op->failed = 0;
   op->result.has_reply = 0;

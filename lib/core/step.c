@@ -270,6 +270,7 @@ static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e,
   if (p->mail_refused) f |= FACT_MAIL_REFUSED;
   if (p->chunk_refused) f |= FACT_CHUNK_REFUSED;
   if (p->accepted == 0) f |= FACT_NO_RCPT;
+  if (uvsmtp__is_exposed(p, S_HELO)) f |= FACT_EXPOSED;
   if (e != NULL && e->whole_at > p->heard_at) f |= FACT_EARLY;
   if (e != NULL && e->op != NULL && uvsmtp__is_optional(p, e->op))
     f |= FACT_OPTIONAL;

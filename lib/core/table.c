@@ -174,9 +174,10 @@ static int refuses_text(int state, int code) {
                          state == S_BDAT_LAST);
 }
 
-/* LMTP has no HELO (RFC 2033 4.1); clear text is for who did not insist. */
+/* LMTP has no HELO (RFC 2033 4.1), and HELO no STARTTLS; clear text is for who
+ * did not insist. */
 static int has_other_way(int state, unsigned int facts) {
-  if (state == S_EHLO) return !(facts & FACT_LMTP);
+  if (state == S_EHLO) return !(facts & (FACT_LMTP | FACT_EXPOSED));
   return (facts & FACT_OPTIONAL) != 0;
 }
 

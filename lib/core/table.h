@@ -197,7 +197,8 @@ enum {
                            whole */
   FACT_CHUNK_REFUSED = 1u << 4, /* a chunk of its text was refused */
   FACT_FOLLOWED = 1u << 5,      /* more octets came in the same piece */
-  FACT_OPTIONAL = 1u << 6       /* a policy asks for TLS that can do without */
+  FACT_OPTIONAL = 1u << 6,      /* a policy asks for TLS that can do without */
+  FACT_EXPOSED = 1u << 7        /* TLS is required, and there is none yet */
 };
 
 /* The input that a reply code is to a state (RFC 5321 4.2.1), by codes.def. */

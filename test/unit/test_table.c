@@ -15,7 +15,7 @@
 
 enum {
   ALL_FACTS = FACT_LMTP | FACT_MAIL_REFUSED | FACT_NO_RCPT | FACT_EARLY |
-              FACT_CHUNK_REFUSED | FACT_FOLLOWED | FACT_OPTIONAL
+              FACT_CHUNK_REFUSED | FACT_FOLLOWED | FACT_OPTIONAL | FACT_EXPOSED
 };
 
 /* SAME and HOME are no states. */
@@ -412,6 +412,9 @@ static void codes_mean_what_the_standards_say(void** context) {
   /* No HELO to fall back to. */
   expect(S_EHLO, 502, FACT_LMTP, I_PERM);
   expect(S_EHLO, 451, FACT_LMTP, I_TEMP);
+  /* ... that could lead to TLS. */
+  expect(S_EHLO, 502, FACT_EXPOSED, I_PERM);
+  expect(S_EHLO, 451, FACT_EXPOSED, I_TEMP);
   expect(S_HELO, 502, 0, I_PERM);
   expect(S_STARTTLS, 220, 0, I_OK);
   expect(S_STARTTLS, 250, 0, I_BAD);
