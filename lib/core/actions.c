@@ -83,7 +83,6 @@ static void note_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   (void)e;
   (void)why;
   p->tls = 1;
-  uvsmtp__end_transaction(p);
   uvsmtp__forget_server(p);
   p->helloed = 0;
   p->esmtp = 0;

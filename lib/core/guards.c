@@ -28,9 +28,7 @@ static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return GUARD_TAKE;
 }
 
-/* The request has failed here: no reply says why. */
 static int refuse(uvsmtp__op_t* op, int error, int cause, int stage) {
-  op->result.has_reply = 0;
   if (op->verdict == UVSMTP_OUTCOME_NONE) op->verdict = UVSMTP_OUTCOME_REJECTED;
   uvsmtp__op_fail(op, error, cause, stage);
   return GUARD_SKIP;
@@ -70,7 +68,7 @@ static int is_offered(const uvsmtp_proto_t* p) {
 /* STARTTLS that a policy asks for. One that is offered within TLS is ignored
  * (RFC 3207 4.2), and an opportunistic session is refused only once. */
 static int tls_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  if (op->failed || p->tls || !has_place(p, S_STARTTLS)) return GUARD_SKIP;
+  if (op->failed || p->tls) return GUARD_SKIP;
   if (p->policy == UVSMTP_TLS_OPPORTUNISTIC)
     return is_offered(p) && !p->tls_refused ? alone(p) : GUARD_SKIP;
   if (p->policy != UVSMTP_TLS_REQUIRED) return GUARD_SKIP;
@@ -82,7 +80,7 @@ static int tls_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 
 /* The hello before a STARTTLS of the caller's own, unless that can't be. */
 static int tls_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  if (!op->failed && p->tls) return refuse(op, -EALREADY, 0, S_STARTTLS);
+  if (p->tls) return refuse(op, -EALREADY, 0, S_STARTTLS);
   return hello_missing(p, op);
 }
 
@@ -97,8 +95,7 @@ static int tls_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
  * failure of TLS to a policy. */
 static int tls_granted(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (p->rest == S_SECURING) return GUARD_TAKE;
-  if (op->plan != PLAN_STARTTLS && op->result.stage == S_STARTTLS &&
-      op->result.status == UVSMTP_ERESPONSE)
+  if (op->plan != PLAN_STARTTLS && op->result.status == UVSMTP_ERESPONSE)
     op->result.status = UVSMTP_ETLS;
   return GUARD_SKIP;
 }

@@ -281,6 +281,7 @@ void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
 void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage) {
   if (op->failed) return;
   op->failed = 1;
+  op->result.has_reply = 0;
   op->result.status = error;
   op->result.cause = cause;
   op->result.stage = (uint8_t)stage;

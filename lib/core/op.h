@@ -127,7 +127,7 @@ void uvsmtp__op_settle(uvsmtp__op_t* op);
 void uvsmtp__result_set_tls(const uvsmtp_result_t* result,
                             const uvsmtp_tls_info_t* tls);
 
-/* Records a failure unless there is one. */
+/* Records a failure unless there is one. No reply says why, so far. */
 void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage);
 
 /* Frees an op's memory; the source has been released. */

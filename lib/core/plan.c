@@ -177,7 +177,6 @@ static void begin_session(uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   uvsmtp__reader_reset(&p->reader, &p->mem);
   uvsmtp__forget_server(p);
   p->policy = op->tls;
-  p->tls = 0;
   p->tls_refused = 0;
 }
 

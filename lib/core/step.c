@@ -70,34 +70,27 @@ static int is_loss(int input) {
   }
 }
 
-/* A command on the way to what was asked for: its reply is not the answer. */
-static int is_on_the_way(const uvsmtp__op_t* op, int state) {
-  int hello = state == S_EHLO || state == S_HELO;
-  switch (op->plan) {
-    case PLAN_HELLO:
-      return state == S_STARTTLS;
-    case PLAN_STARTTLS:
-      return hello;
-    case PLAN_MAIL:
-      return hello || state == S_STARTTLS;
-    case PLAN_SEND:
-      return state != S_DOT && state != S_BDAT_LAST;
-    default:
-      return 0;
-  }
+/* Does the command, having gone well, leave the answer to others? Of a message
+ * only the final reply counts, and to a hello a STARTTLS that is done without
+ * is none. */
+static int is_passed_over(const uvsmtp__op_t* op, int state) {
+  if (op->plan == PLAN_HELLO) return state == S_STARTTLS;
+  return op->plan == PLAN_SEND && state != S_DOT && state != S_BDAT_LAST;
 }
 
 /* The reply that the result shows is the deciding one: the first failure's, if
  * it was a reply, else the last. */
-static void keep_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
-                       const uvsmtp__row_t* row, const uvsmtp_reply_t* reply) {
+static void decide(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
+                   const uvsmtp__row_t* row, const uvsmtp__cause_t* why) {
   if (op->failed) return;
   if (row->effects & FX_FAILS)
-    op->result.has_reply = 0;
-  else if (is_on_the_way(op, state))
+    uvsmtp__op_fail(op, row->error, why->cause == row->error ? 0 : why->cause,
+                    state);
+  else if (is_passed_over(op, state))
     return;
-  if (reply == NULL) return;
-  uvsmtp__reply_store(&p->mem, &op->arena, reply, UVSMTP__TEXT_MAX,
+  op->result.stage = (uint8_t)state;
+  if (why->reply == NULL) return;
+  uvsmtp__reply_store(&p->mem, &op->arena, why->reply, UVSMTP__TEXT_MAX,
                       &op->result.reply);
   op->result.has_reply = 1;
 }
@@ -125,17 +118,12 @@ static void apply_outcome(uvsmtp__op_t* op, int state, int input, int outcome) {
 /* Applies a row to a command's request. */
 static void judge(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state, int input,
                   const uvsmtp__row_t* row, const uvsmtp__cause_t* why) {
-  int cause = why->cause;
-  int decides = (row->effects & FX_FAILS) || !is_on_the_way(op, state);
-  if (!op->failed && decides) op->result.stage = (uint8_t)state;
-  keep_reply(p, op, state, row, why->reply);
+  decide(p, op, state, row, why);
   apply_outcome(op, state, input, row->outcome);
   /* Who takes recipients behind a refused MAIL may take the text as well. */
   if (row->outcome == UVSMTP_OUTCOME_UNKNOWN && p->mail_refused &&
       p->accepted > 0)
     op->verdict = UVSMTP_OUTCOME_UNKNOWN;
-  if (cause == row->error) cause = 0;
-  if (row->effects & FX_FAILS) uvsmtp__op_fail(op, row->error, cause, state);
   if ((row->effects & FX_RESETS) && op->plan == PLAN_SEND) p->reset_owed = 1;
 }
 

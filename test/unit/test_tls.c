@@ -203,6 +203,29 @@ static void expect_late(host_t* h) {
   assert_null(uvsmtp_result_reply(e.result));
 }
 
+/* A hello of it goes on, and what might follow does not. */
+static void overdue_in_its_hello(void** state) {
+  static const int policies[] = {UVSMTP_TLS_OPPORTUNISTIC, UVSMTP_TLS_REQUIRED};
+  uvsmtp_memory_source_t body;
+  host_t h;
+  size_t i;
+  (void)state;
+  for (i = 0; i < 2; i++) {
+    host_open(&h, 0);
+    connect_with(&h, policies[i]);
+    send_due(&h, &body);
+    drain(&h);
+    uvsmtp_proto_overdue(h.p, 100);
+    say(&h, "250-mx\r\n250 STARTTLS\r\n");
+    assert_int_equal(h.len, 0);
+    expect_late(&h);
+    assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "a@x.example"), 0);
+    drain(&h);
+    sent(&h, "STARTTLS\r\n");
+    host_close(&h);
+  }
+}
+
 /* The server that says 220 gets its handshake; it is the session's. */
 static void overdue_before_the_220(void** state) {
   uvsmtp_memory_source_t body;
@@ -279,6 +302,7 @@ int main(void) {
       cmocka_unit_test(hooks_secure_nothing),
       cmocka_unit_test(clear_text_is_forgotten),
       cmocka_unit_test(results_tell_of_tls),
+      cmocka_unit_test(overdue_in_its_hello),
       cmocka_unit_test(overdue_before_the_220),
       cmocka_unit_test(overdue_in_the_handshake),
       cmocka_unit_test(overdue_and_refused),
