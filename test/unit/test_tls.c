@@ -143,7 +143,10 @@ static void clear_text_is_forgotten(void** state) {
   assert_non_null(uvsmtp_proto_ehlo_reply(h.p));
   assert_non_null(uvsmtp_proto_helo_reply(h.p));
   assert_int_equal(uvsmtp_proto_does_esmtp(h.p), 1);
+  assert_int_equal(submit(&h, UVSMTP_OP_HELLO, NULL), 0);
   uvsmtp_proto_secured(h.p);
+  /* The next deadline is on before anybody asks for events or output. */
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_HELLO);
   expect(&h, UVSMTP_OP_STARTTLS, 0);
   assert_null(uvsmtp_proto_extn(h.p, "SIZE"));
   assert_null(uvsmtp_proto_ehlo_reply(h.p));
