@@ -8,6 +8,7 @@
 
 void facts_init(facts_t* f) {
   memset(f, 0, sizeof(*f));
+  f->starttls = -1;
   f->ms[CONNECT] = f->ms[GREETING] = f->ms[HELLO] = -1;
 }
 
@@ -17,6 +18,7 @@ void facts_free(facts_t* f) {
   json_decref(f->helo);
   json_decref(f->reply);
   json_decref(f->extensions);
+  json_decref(f->tls);
   facts_init(f);
 }
 
@@ -40,7 +42,8 @@ json_t* facts_json(const run_t* run, const verdict_t* v, const facts_t* f,
       "{s:o, s:o, s:o}", "connect", ms_json(f->ms[CONNECT]), "greeting",
       ms_json(f->ms[GREETING]), "hello", ms_json(f->ms[HELLO]));
   return json_pack(
-      "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:n}",
+      "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, "
+      "s:o}",
       "status", v->status, "error",
       error == NULL ? json_null() : text_json(error, strlen(error)), "stage",
       f->stage == NULL ? json_null() : json_string(f->stage), "reply",
@@ -50,7 +53,9 @@ json_t* facts_json(const run_t* run, const verdict_t* v, const facts_t* f,
       f->extensions == NULL ? json_object() : json_incref(f->extensions),
       "address", address_json(f->address[0]), "local",
       address_json(f->local[0]), "attempts", run_attempts_json(run), "ms",
-      times, "tls");
+      times, "starttls",
+      f->starttls < 0 ? json_null() : json_boolean(f->starttls), "tls",
+      borrowed(f->tls));
 }
 
 /* -------------------------------------------------------------- people */
@@ -194,7 +199,22 @@ static void print_attempts(const run_t* run) {
   }
 }
 
-void facts_print(const run_t* run, const facts_t* f) {
+static void print_tls(const run_t* run, const facts_t* f,
+                      const uvsmtp_tls_info_t* info) {
+  char text[1024];
+  if (info != NULL)
+    tls_text(info, text, sizeof(text));
+  else if (f->starttls == 0 && settings_policy(&run->o) != UVSMTP_TLS_NONE)
+    snprintf(text, sizeof(text), "none, STARTTLS is not offered");
+  else
+    return;
+  print_label("TLS");
+  text_print(stdout, text, strlen(text));
+  putchar('\n');
+}
+
+void facts_print(const run_t* run, const facts_t* f,
+                 const uvsmtp_tls_info_t* info) {
   int lmtp = run->o.server.lmtp;
   if (f->address[1][0] == '\0') return;
   text_print(stdout, run->where, strlen(run->where));
@@ -209,8 +229,10 @@ void facts_print(const run_t* run, const facts_t* f) {
   putchar('\n');
   print_attempts(run);
   print_times(f, lmtp);
+  print_tls(run, f, info);
   print_reply("greeting", f->greeting, 1);
   print_reply(lmtp ? "LHLO" : "EHLO", f->ehlo, !f->esmtp);
   print_reply("HELO", f->helo, 1);
   print_extensions(f->extensions);
+  tls_print_certificate(info);
 }

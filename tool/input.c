@@ -88,8 +88,7 @@ static int prepare_stdin(input_t* in) {
   return rc;
 }
 
-/* Opening a pipe would wait for whoever writes it. */
-static int prepare_file(const char* path) {
+int input_look(const char* path) {
   struct stat st;
   int fd;
   if (stat(path, &st) != 0) return errno;
@@ -108,7 +107,7 @@ int input_prepare(input_t* in, const char* file, char* error, size_t cap) {
   memset(in, 0, sizeof(*in));
   in->name = "standard input";
   if (file != NULL && strcmp(file, "-") != 0) in->name = in->path = file;
-  rc = in->path == NULL ? prepare_stdin(in) : prepare_file(in->path);
+  rc = in->path == NULL ? prepare_stdin(in) : input_look(in->path);
   if (rc == 0) return 0;
   snprintf(error, cap, "%.200s: %s", in->name,
            rc == EISDIR ? "it is a directory"

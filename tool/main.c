@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   if (strcmp(argv[1], "send") == 0) return send_main(argc - 1, argv + 1);
   if (strcmp(argv[1], "probe") == 0) return probe_main(argc - 1, argv + 1);
   if (strcmp(argv[1], "--version") == 0) {
-    printf("uvsmtp %s\n", uvsmtp_version_string());
+    printf("uvsmtp %s, %s\n", uvsmtp_version_string(), uvsmtp_tls_library());
     return finish(0, 0);
   }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

@@ -10,6 +10,16 @@
 enum {
   OPT_SERVER = 256,
   OPT_TLS,
+  OPT_CA,
+  OPT_INSECURE,
+  OPT_TLS_NAME,
+  OPT_PIN,
+  OPT_CERT,
+  OPT_KEY,
+  OPT_KEY_PASSPHRASE_FILE,
+  OPT_TLS_MIN,
+  OPT_TLS_MAX,
+  OPT_TLS_CIPHERS,
   OPT_FROM,
   OPT_TO,
   OPT_MAIL_OPTION,
@@ -44,10 +54,36 @@ typedef struct row_s {
 
 static const row_t rows[] = {
     {"server", required_argument, OPT_SERVER, BOTH, " URL",
-     "smtp://HOST[:PORT], lmtp://HOST[:PORT], /PATH\n"
-     "(LMTP over that Unix socket) or smtp:/PATH"},
-    {"tls", required_argument, OPT_TLS, BOTH, " none",
-     "the only policy of this version"},
+     "smtp://HOST[:PORT], smtps://HOST[:PORT],\n"
+     "lmtp://HOST[:PORT], /PATH (LMTP over that Unix\n"
+     "socket) or smtp:/PATH"},
+    {"tls", required_argument, OPT_TLS, BOTH, " POLICY",
+     "none, opportunistic, required (by STARTTLS) or\n"
+     "implicit (from the first octet); by default\n"
+     "implicit at port 465, required at 587, none over\n"
+     "a Unix socket, else opportunistic"},
+    {"ca", required_argument, OPT_CA, BOTH, " FILE",
+     "whom to trust, instead of the system's: a file\n"
+     "of certificates, or a directory of such files"},
+    {"insecure", no_argument, OPT_INSECURE, BOTH, "",
+     "take whoever answers for the server"},
+    {"tls-name", required_argument, OPT_TLS_NAME, BOTH, " NAME",
+     "what its certificate is to say, instead of HOST"},
+    {"pin", required_argument, OPT_PIN, BOTH, " PIN",
+     "its key (sha256//BASE64) or its certificate\n"
+     "(sha256:HEX) has to be this one; repeatable"},
+    {"cert", required_argument, OPT_CERT, BOTH, " FILE",
+     "our own certificate, if the server asks for one"},
+    {"key", required_argument, OPT_KEY, BOTH, " FILE",
+     "its private key, if not in the same file"},
+    {"key-passphrase-file", required_argument, OPT_KEY_PASSPHRASE_FILE, BOTH,
+     " FILE", "what the key is encrypted with: the first line"},
+    {"tls-min", required_argument, OPT_TLS_MIN, BOTH, " VERSION",
+     "1.2 or 1.3: none before this one"},
+    {"tls-max", required_argument, OPT_TLS_MAX, BOTH, " VERSION",
+     "1.2 or 1.3: none after this one"},
+    {"tls-ciphers", required_argument, OPT_TLS_CIPHERS, BOTH, " LIST",
+     "names of cipher suites, with colons between them"},
     {"from", required_argument, OPT_FROM, SEND, " ADDR",
      "sender; '' is the null sender of a bounce"},
     {"to", required_argument, OPT_TO, SEND, " ADDR",
@@ -137,6 +173,7 @@ void options_free(options_t* o) {
   free(o->to.list);
   free(o->mail_options.list);
   free(o->rcpt_options.list);
+  free(o->tls.pins.list);
 }
 
 /* Seconds with a fraction, as milliseconds; at least one. */
@@ -186,6 +223,7 @@ static const char* parse_url(options_t* o, const char* url) {
 
 /* Options that only set something. */
 static void set_flag(options_t* o, int option) {
+  if (option == OPT_INSECURE) o->tls.insecure = 1;
   if (option == OPT_IN_TURN) o->in_turn = 1;
   if (option == OPT_NO_PIPELINING) o->no_pipelining = 1;
   if (option == OPT_NO_CHUNKING) o->no_chunking = 1;
@@ -194,12 +232,45 @@ static void set_flag(options_t* o, int option) {
   if (option == OPT_JSON) o->json = 1;
 }
 
+/* An empty value is a variable of a script that was not set: no default may
+ * take its place. */
+static const char* keep(const char** to, const char* arg) {
+  *to = arg;
+  return *arg == '\0' ? "it is empty" : NULL;
+}
+
+static const char* parse_tls(options_t* o, int option, const char* arg) {
+  tls_options_t* tls = &o->tls;
+  switch (option) {
+    case OPT_TLS:
+      return parse_policy(arg, &tls->policy);
+    case OPT_CA:
+      return keep(&tls->ca, arg);
+    case OPT_TLS_NAME:
+      return keep(&tls->name, arg);
+    case OPT_PIN:
+      return add(&tls->pins, arg);
+    case OPT_CERT:
+      return keep(&tls->cert, arg);
+    case OPT_KEY:
+      return keep(&tls->key, arg);
+    case OPT_KEY_PASSPHRASE_FILE:
+      return keep(&tls->passphrase_file, arg);
+    case OPT_TLS_MIN:
+      return parse_version(arg, &tls->min);
+    case OPT_TLS_MAX:
+      return parse_version(arg, &tls->max);
+    default:
+      return keep(&tls->ciphers, arg);
+  }
+}
+
 static const char* parse_one(options_t* o, int option, const char* arg) {
+  if (option >= OPT_TLS && option <= OPT_TLS_CIPHERS && option != OPT_INSECURE)
+    return parse_tls(o, option, arg);
   switch (option) {
     case OPT_SERVER:
       return parse_url(o, arg);
-    case OPT_TLS:
-      return strcmp(arg, "none") == 0 ? NULL : "this version has no TLS";
     case OPT_FROM:
       o->from = arg;
       return NULL;
@@ -341,5 +412,6 @@ int options_parse(options_t* o, unsigned int command, int argc, char** argv,
   }
   *error =
       command == SEND ? check_send(o, argc, argv) : check_probe(o, argc, argv);
+  if (*error == NULL) *error = settings_check(o);
   return *error == NULL ? 0 : EXIT_BAD_USAGE;
 }

@@ -57,13 +57,17 @@ static void keep_addresses(probe_t* p, uvsmtp_session_t* session) {
 
 /* The run is decided: by its first failure, or by the reply to hello. */
 static void conclude(probe_t* p, const uvsmtp_result_t* r) {
+  const uvsmtp_tls_info_t* info = uvsmtp_result_tls(r);
+  if (info != NULL && settings_policy(&p->run.o) != UVSMTP_TLS_IMPLICIT)
+    p->facts.starttls = 1;
+  p->facts.tls = tls_json(info);
   p->verdict = verdict_of(r, p->run.o.server.named);
   p->facts.stage = stage_name(uvsmtp_result_stage(r));
   p->facts.reply = reply_json(uvsmtp_result_reply(r));
   report_sentence(&p->run, &p->verdict, r, p->error, sizeof(p->error));
   run_flush_trace(&p->run);
   if (p->run.o.json) return;
-  facts_print(&p->run, &p->facts);
+  facts_print(&p->run, &p->facts, info);
   if (p->verdict.exit_status == EXIT_SENT) return;
   report_line(&p->run, &p->verdict, r, stderr);
   reply_print(stderr, uvsmtp_result_reply(r));
@@ -112,6 +116,9 @@ static void greeted(uvsmtp_session_t* session, const uvsmtp_result_t* result,
     p->facts.ms[HELLO] = lap(p);
   p->facts.esmtp = uvsmtp_session_does_esmtp(session);
   if (p->facts.esmtp) keep_extensions(p, session);
+  /* Within TLS it is offered no more. */
+  if (p->facts.ehlo != NULL && uvsmtp_session_tls(session) == NULL)
+    p->facts.starttls = uvsmtp_session_has_extn(session, "STARTTLS");
   conclude(p, result);
 }
 

@@ -73,6 +73,38 @@ static void put_timeout(text_t* t, const run_t* run, const uvsmtp_result_t* r) {
   if (run->nattempts > 1) put_attempts(t, run, UV_ETIMEDOUT);
 }
 
+/* STARTTLS that is not to be had, or a handshake that failed. */
+static void put_insecure(text_t* t, const run_t* run,
+                         const uvsmtp_result_t* r) {
+  const uvsmtp_reply_t* reply = uvsmtp_result_reply(r);
+  char reason[512];
+  if (uvsmtp_result_stage(r) == UVSMTP_STATE_STARTTLS) {
+    /* The only good reply to be had without STARTTLS is the one to EHLO. */
+    put(t, "%s %s", run->where,
+        reply == NULL || uvsmtp_reply_code(reply) / 100 == 2
+            ? "does not offer STARTTLS"
+            : "refused STARTTLS");
+    return;
+  }
+  tls_reason(uvsmtp_result_tls(r), reason, sizeof(reason));
+  put(t, "TLS with %s failed: %s", run->where,
+      *reason != '\0'
+          ? reason
+          : uvsmtp_strerror(uvsmtp_result_cause(r) != 0 ? uvsmtp_result_cause(r)
+                                                        : UVSMTP_ETLS));
+}
+
+/* TLS knows more of what broke it than its error does. */
+static void put_cause(text_t* t, const uvsmtp_result_t* r) {
+  int cause = uvsmtp_result_cause(r);
+  char reason[512] = "";
+  if (cause == UVSMTP_ETLS)
+    tls_reason(uvsmtp_result_tls(r), reason, sizeof(reason));
+  if (cause != 0)
+    put(t, ": %s%s%s", uvsmtp_strerror(cause), *reason == '\0' ? "" : ": ",
+        reason);
+}
+
 static const char* sentence_of(int status) {
   switch (status) {
     case UVSMTP_ERECIPIENTS:
@@ -105,9 +137,11 @@ void report_sentence(const run_t* run, const verdict_t* v,
         run->where);
   } else if (strcmp(v->status, "delivery-unknown") == 0) {
     put(&t, "the message had left for %s, but no verdict came", run->where);
-    if (cause != 0) put(&t, ": %s", uvsmtp_strerror(cause));
+    put_cause(&t, r);
   } else if (status == UVSMTP_ECONNECT) {
     put_unconnected(&t, run, v, r);
+  } else if (status == UVSMTP_ETLS) {
+    put_insecure(&t, run, r);
   } else if (status == UV_ETIMEDOUT) {
     put_timeout(&t, run, r);
   } else if (status == UV_ECANCELED) {
@@ -116,10 +150,10 @@ void report_sentence(const run_t* run, const verdict_t* v,
     put(&t, "reading %.200s failed: %s", run->source, uvsmtp_strerror(cause));
   } else if (sentence_of(status) != NULL) {
     put(&t, sentence_of(status), run->where);
-    if (cause != 0) put(&t, ": %s", uvsmtp_strerror(cause));
+    put_cause(&t, r);
   } else {
-    put(&t, "%s%s%s", uvsmtp_strerror(status), cause != 0 ? ": " : "",
-        cause != 0 ? uvsmtp_strerror(cause) : "");
+    put(&t, "%s", uvsmtp_strerror(status));
+    put_cause(&t, r);
   }
 }
 
@@ -169,13 +203,13 @@ json_t* report_json(const run_t* run, const verdict_t* v,
   for (i = 0; sent != NULL && i < uvsmtp_result_rcpt_count(sent); i++)
     json_array_append_new(rcpts, rcpt_json(uvsmtp_result_rcpt(sent, i)));
   return json_pack(
-      "{s:s, s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:I}", "status", v->status,
+      "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "status", v->status,
       "outcome", uvsmtp_outcome_name(outcome), "error",
       *error == '\0' ? json_null() : text_json(error, strlen(error)), "stage",
       stage_json(uvsmtp_result_stage(r)), "reply",
       reply_json(uvsmtp_result_reply(r)), "recipients", rcpts, "tls",
-      "attempts", run_attempts_json(run), "bytes",
-      (json_int_t)(sent == NULL ? 0 : uvsmtp_result_octets(sent)));
+      tls_json(uvsmtp_result_tls(r)), "attempts", run_attempts_json(run),
+      "bytes", (json_int_t)(sent == NULL ? 0 : uvsmtp_result_octets(sent)));
 }
 
 json_t* report_json_local(const verdict_t* v, const char* error) {
@@ -199,7 +233,7 @@ void reply_print(FILE* to, const uvsmtp_reply_t* reply) {
 
 void report_line(const run_t* run, const verdict_t* v, const uvsmtp_result_t* r,
                  FILE* to) {
-  const char* stage = stage_name(uvsmtp_result_stage(r));
+  const char* stage = stage_words(uvsmtp_result_stage(r));
   char sentence[1024];
   report_sentence(run, v, r, sentence, sizeof(sentence));
   if (to == stderr) fputs("uvsmtp: ", to);
@@ -289,6 +323,11 @@ void report_advice(const verdict_t* v, const uvsmtp_result_t* r) {
     fputs("Nothing was delivered.\n", to);
   else if (v->exit_status == EXIT_NO_HOST)
     fputs("Nothing was delivered. Is the name right?\n", to);
+  else if (v->untrusted)
+    fputs(
+        "Nothing was delivered. Is it the right server? uvsmtp probe "
+        "--insecure shows its\ncertificate; --ca or --pin trusts it.\n",
+        to);
   else if (v->exit_status == EXIT_NO_INPUT || v->exit_status == EXIT_IO)
     fputs("Nothing was delivered.\n", to);
   else if (later && !never && uvsmtp_result_status(r) != 0)
@@ -300,6 +339,16 @@ void report_advice(const verdict_t* v, const uvsmtp_result_t* r) {
             later ? "To those deferred it can be sent again later." : "",
             later && never ? "\n" : "",
             never ? "For those rejected it would be refused again." : "");
+}
+
+static void print_tls(const uvsmtp_tls_info_t* info, FILE* to) {
+  char text[1024];
+  /* A failure is the report's first line already. */
+  if (info == NULL || !uvsmtp_tls_info_established(info)) return;
+  tls_text(info, text, sizeof(text));
+  fputs("  TLS: ", to);
+  text_print(to, text, strlen(text));
+  fputc('\n', to);
 }
 
 void report_text(const run_t* run, const verdict_t* v,
@@ -318,5 +367,6 @@ void report_text(const run_t* run, const verdict_t* v,
   if (!list) reply_print(to, uvsmtp_result_reply(r));
   fputc('\n', to);
   if (list) list_recipients(r, to);
+  print_tls(uvsmtp_result_tls(r), to);
   list_unreached(run, to);
 }

@@ -15,7 +15,7 @@ enum { TURNS = 64 };
 
 int run_fail(const run_t* run, const char* status, int exit_status,
              const char* error) {
-  verdict_t v = {status, exit_status};
+  verdict_t v = {status, exit_status, 0};
   if (run->o.json) {
     json_t* j;
     if (run->o.command == PROBE) {
@@ -71,6 +71,7 @@ void run_loop(run_t* run) {
 
 int run_exit(run_t* run, int status, int settled) {
   options_free(&run->o);
+  if (!run->stuck) uvsmtp_tls_unref(run->tls);
   status = finish(status, settled);
   /* At an orderly exit libuv waits for its threads. */
   if (run->stuck) _exit(status);
@@ -107,12 +108,11 @@ static void set_where(run_t* run) {
     snprintf(run->where, sizeof(run->where), "%s", s->host);
   else
     snprintf(run->where, sizeof(run->where), "%s port %d", s->host,
-             s->port != 0 ? s->port
-             : s->lmtp    ? UVSMTP_PORT_LMTP
-                          : UVSMTP_PORT_SMTP);
+             settings_port(&run->o));
 }
 
-enum { WITH_BIND = 1, WITH_HELO = 2, WITH_TRACE = 4 };
+enum { WITH_NAME = 1, WITH_BIND = 2, WITH_HELO = 4, WITH_TRACE = 8 };
+enum { WITH_ALL = WITH_NAME | WITH_BIND | WITH_HELO };
 
 static int make_session(run_t* run, uvsmtp_session_t** session, int with) {
   const options_t* o = &run->o;
@@ -120,7 +120,10 @@ static int make_session(run_t* run, uvsmtp_session_t** session, int with) {
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
   uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
   target.host = o->server.host;
-  target.port = o->server.port;
+  target.port = settings_port(o);
+  target.tls = settings_policy(o);
+  target.tls_settings = run->tls;
+  if (with & WITH_NAME) target.tls_name = o->tls.name;
   target.keepalive = o->keepalive;
   if (o->in_turn) target.flags |= UVSMTP_TARGET_IN_TURN;
   if (o->bind != NULL && (with & WITH_BIND)) {
@@ -143,7 +146,7 @@ static int make_session(run_t* run, uvsmtp_session_t** session, int with) {
 }
 
 int run_scratch(run_t* run, uvsmtp_session_t** session) {
-  return make_session(run, session, WITH_BIND | WITH_HELO);
+  return make_session(run, session, WITH_ALL);
 }
 
 /* Which of the arguments the library would not take: they are offered to it
@@ -152,7 +155,7 @@ static void culprit(run_t* run, char* text, size_t cap) {
   const options_t* o = &run->o;
   uvsmtp_session_t* s;
   int with;
-  for (with = 0; with <= (WITH_BIND | WITH_HELO); with++) {
+  for (with = 0; with <= WITH_ALL; with = with * 2 + 1) {
     if (make_session(run, &s, with) != 0) break;
     (void)uvsmtp_session_close(s, NULL, NULL);
   }
@@ -160,7 +163,12 @@ static void culprit(run_t* run, char* text, size_t cap) {
     snprintf(text, cap, "%s %.100s: the host can't be used",
              o->command == PROBE ? "URL" : "--server",
              o->url != NULL ? o->url : "");
-  else if (with == WITH_BIND)
+  else if (with == WITH_NAME)
+    snprintf(text, cap,
+             "--tls-name %.100s: neither a name nor an address that a "
+             "certificate could have",
+             o->tls.name != NULL ? o->tls.name : "");
+  else if (!(with & WITH_HELO))
     snprintf(text, cap, "--bind %.100s: not an address to connect from",
              o->bind);
   else
@@ -170,17 +178,22 @@ static void culprit(run_t* run, char* text, size_t cap) {
 }
 
 int run_open(run_t* run) {
-  char text[256];
+  char text[512];
   int rc;
   set_where(run);
   if (uv_loop_init(&run->loop) != 0)
     return run_fail(run, "local-error", EXIT_OS, "no event loop");
   run->looping = 1;
-  rc = uvsmtp_env_new(&run->env, &run->loop, NULL);
-  if (rc == 0)
-    rc = make_session(run, &run->session, WITH_BIND | WITH_HELO | WITH_TRACE);
-  if (rc == 0) return 0;
   run->over = 1;
+  rc = settings_make(&run->o, &run->tls, text, sizeof(text));
+  if (rc != 0)
+    return run_fail(run,
+                    rc == EXIT_BAD_USAGE ? "invalid-argument" : "local-error",
+                    rc, text);
+  rc = uvsmtp_env_new(&run->env, &run->loop, NULL);
+  if (rc == 0) rc = make_session(run, &run->session, WITH_ALL | WITH_TRACE);
+  run->over = rc != 0;
+  if (rc == 0) return 0;
   if (rc == UV_EINVAL) {
     culprit(run, text, sizeof(text));
     return run_fail(run, "invalid-argument", EXIT_BAD_USAGE, text);

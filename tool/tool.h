@@ -32,7 +32,8 @@ typedef struct server_s {
   char host[256];
   int port; /* 0: the default */
   int lmtp;
-  int named; /* host is a name, neither an address nor a path */
+  int implicit; /* smtps: TLS from the first octet */
+  int named;    /* host is a name, neither an address nor a path */
 } server_t;
 
 /* Reads what names a server. NULL, or what is wrong with it. */
@@ -52,6 +53,21 @@ typedef struct strings_s {
   size_t n;
 } strings_t;
 
+/* How a connection is to be secured; strings as they were given, or NULL. */
+typedef struct tls_options_s {
+  int policy;   /* uvsmtp_tls_policy */
+  int insecure; /* whoever answers is taken for the server */
+  const char* ca;
+  const char* name;
+  strings_t pins;
+  const char* cert;
+  const char* key;
+  const char* passphrase_file;
+  const char* ciphers;
+  int min; /* uvsmtp_tls_version, 0: the library's */
+  int max;
+} tls_options_t;
+
 typedef struct options_s {
   unsigned int command;
   const char* url; /* as it was given; NULL: none */
@@ -59,6 +75,7 @@ typedef struct options_s {
   const char* bind; /* as it was given; NULL: none */
   char bind_host[64];
   int bind_port;
+  tls_options_t tls;
   const char* from;
   strings_t to;
   strings_t mail_options;
@@ -86,7 +103,38 @@ int options_parse(options_t* o, unsigned int command, int argc, char** argv,
 void options_free(options_t* o);
 void options_usage(FILE* to, unsigned int command);
 
+/* ------------------------------------------------------------------- TLS */
+
+/* Words of the command line. NULL, or what is wrong with them. */
+const char* parse_policy(const char* text, int* policy);
+const char* parse_version(const char* text, int* version);
+/* Options that can't be meant together. NULL, or a sentence (static or in a
+ * buffer of its own). Sets what follows from others. */
+const char* settings_check(options_t* o);
+/* The policy, with the library's choice where none was given. */
+int settings_policy(const options_t* o);
+/* The port, with the default where none was given; 0 for a Unix socket. */
+int settings_port(const options_t* o);
+/* Settings as the options and the environment want them; NULL where the
+ * library's own will do, or none can be needed. 0, or an exit status with a
+ * sentence in error. */
+int settings_make(const options_t* o, uvsmtp_tls_t** tls, char* error,
+                  size_t cap);
+
+/* What is known of a connection's TLS, as JSON; null for NULL. */
+json_t* tls_json(const uvsmtp_tls_info_t* info);
+/* "TLSv1.3, SUITE, verified as NAME", or why it failed. */
+void tls_text(const uvsmtp_tls_info_t* info, char* to, size_t cap);
+/* What went wrong with it, in words; "" if nothing did. */
+void tls_reason(const uvsmtp_tls_info_t* info, char* to, size_t cap);
+/* The server's certificate, and what to give --pin for it. */
+void tls_print_certificate(const uvsmtp_tls_info_t* info);
+
 /* ----------------------------------------------------------------- input */
+
+/* Whether a file can be read, without waiting for whoever writes a pipe. 0 or
+ * an errno, EISDIR for a directory. */
+int input_look(const char* path);
 
 /* Where the message comes from. */
 typedef struct input_s {
@@ -123,6 +171,7 @@ struct run_s {
   uv_loop_t loop;
   uvsmtp_env_t* env;
   uvsmtp_session_t* session;
+  uvsmtp_tls_t* tls; /* settings; NULL: the library's */
   uv_signal_t signals[2];
   uvsmtp_printer_t printer;
   void (*ended)(run_t* run); /* closes the command's own handles; may be NULL */
@@ -199,12 +248,15 @@ void octets_text(uint64_t octets, char* to, size_t cap);
 typedef struct verdict_s {
   const char* status; /* "ok", "partial" ...; NULL: none yet */
   int exit_status;
+  int untrusted; /* the server did not prove who it is */
 } verdict_t;
 
 /* The verdict on a result. named: the host is a name that was looked up. */
 verdict_t verdict_of(const uvsmtp_result_t* result, int named);
 /* The command at which it was decided; NULL when none had a part in it. */
 const char* stage_name(int stage);
+/* The same for people. */
+const char* stage_words(int stage);
 json_t* stage_json(int stage);
 
 /* What went wrong, as a sentence without the server's words. */
@@ -243,8 +295,10 @@ typedef struct facts_s {
   json_t* helo;
   json_t* reply;      /* the deciding one */
   json_t* extensions; /* {KEYWORD: parameters}, in the server's order */
+  json_t* tls;
   const char* stage;
   int esmtp;
+  int starttls;         /* it was offered; -1: not known */
   double ms[LAPS];      /* how long each took; below 0: not reached */
   char address[2][128]; /* the server's, for scripts and for people */
   char local[2][128];
@@ -255,7 +309,9 @@ void facts_init(facts_t* f);
 void facts_free(facts_t* f);
 json_t* facts_json(const run_t* run, const verdict_t* v, const facts_t* f,
                    const char* error);
-void facts_print(const run_t* run, const facts_t* f);
+/* info: the connection's TLS, or NULL. */
+void facts_print(const run_t* run, const facts_t* f,
+                 const uvsmtp_tls_info_t* info);
 
 /* ------------------------------------------------------------------ text */
 

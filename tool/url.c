@@ -146,22 +146,30 @@ static const char* parse_authority(server_t* s, const char* rest, int url) {
 const char* parse_server(server_t* s, const char* url) {
   const char* rest = strstr(url, "://");
   int lmtp = begins(url, "lmtp:");
+  int smtps = begins(url, "smtps:");
+  const char* behind = url + (smtps ? 6 : 5);
   s->lmtp = 0;
+  s->implicit = 0;
   s->port = 0;
   if (url[0] == '\0') return "it is empty";
   if (url[0] == '/') return parse_path(s, url, 1);
-  if (lmtp || begins(url, "smtp:")) {
-    if (url[5] == '/' && url[6] != '/') return parse_path(s, url + 5, lmtp);
+  if (lmtp || smtps || begins(url, "smtp:")) {
+    if (behind[0] == '/' && behind[1] != '/') {
+      s->implicit = smtps;
+      return parse_path(s, behind, lmtp);
+    }
     /* A host may be called smtp: "smtp:25". */
-    if (url[5] != '/' && (url[5] < '0' || url[5] > '9'))
+    if (behind[0] != '/' && (behind[0] < '0' || behind[0] > '9'))
       return "behind the scheme come // and a host, or a path";
   }
   if (rest == NULL) return parse_authority(s, url, 0);
-  if (begins(url, "smtps://") || begins(url, "lmtps://"))
-    return "this scheme needs TLS, which this version does not have";
-  if (!lmtp && !begins(url, "smtp://"))
-    return "the scheme is neither smtp nor lmtp";
+  if (begins(url, "lmtps://"))
+    return "no port belongs to this scheme: it is lmtp://HOST:PORT with --tls "
+           "implicit";
+  if (!lmtp && !smtps && !begins(url, "smtp://"))
+    return "the scheme is neither smtp nor smtps nor lmtp";
   s->lmtp = lmtp;
+  s->implicit = smtps;
   return parse_authority(s, rest + 3, 1);
 }
 

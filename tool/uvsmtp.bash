@@ -20,24 +20,26 @@ _uvsmtp_server() {
   if [[ $1 = /* ]]; then
     _uvsmtp_files "$1"
   else
-    _uvsmtp_words 'smtp:// lmtp://' "$1"
+    _uvsmtp_words 'smtp:// smtps:// lmtp://' "$1"
     _uvsmtp_setting nospace
   fi
 }
 
 _uvsmtp_value() {
-  if [[ $1 = --tls ]]; then
-    _uvsmtp_words none "$2"
-  else
-    _uvsmtp_server "$2"
-  fi
+  case $1 in
+    --tls) _uvsmtp_words 'none opportunistic required implicit' "$2" ;;
+    --tls-min | --tls-max) _uvsmtp_words '1.2 1.3' "$2" ;;
+    --ca | --cert | --key | --key-passphrase-file) _uvsmtp_files "$2" ;;
+    --server) _uvsmtp_server "$2" ;;
+  esac
 }
 
 _uvsmtp() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local command=${COMP_WORDS[1]} options
-  local both='--bind --connect-timeout --help --helo --in-turn --json --server
-    --timeout --tls --trace'
+  local both='--bind --ca --cert --connect-timeout --help --helo --in-turn
+    --insecure --json --key --key-passphrase-file --pin --server --timeout --tls
+    --tls-ciphers --tls-max --tls-min --tls-name --trace'
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
     _uvsmtp_words 'send probe --help --version' "$cur"
@@ -61,19 +63,20 @@ _uvsmtp() {
     if [[ $cur = '=' ]]; then cur=; else prev=${COMP_WORDS[COMP_CWORD - 2]}; fi
     case $prev in
       --trace) _uvsmtp_words 'times text times,text' "$cur" ;;
-      --server | --tls) _uvsmtp_value "$prev" "$cur" ;;
+      *) _uvsmtp_value "$prev" "$cur" ;;
     esac
     return
   fi
   case $prev in
-    --server | --tls) _uvsmtp_value "$prev" "$cur" ;;
+    --server | --tls | --tls-m* | --ca | --cert | --key | \
+      --key-passphrase-file) _uvsmtp_value "$prev" "$cur" ;;
     --mail-option) _uvsmtp_words 'BODY=7BIT BODY=8BITMIME RET=FULL RET=HDRS
       SMTPUTF8' "$cur" ;;
     --rcpt-option) _uvsmtp_words 'NOTIFY=DELAY NOTIFY=FAILURE NOTIFY=NEVER
       NOTIFY=SUCCESS' "$cur" ;;
-    --helo) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+    --helo | --tls-name) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
     --bind | --connect-timeout | --from | --keepalive | --message-timeout | \
-      --timeout | --to) ;;
+      --pin | --timeout | --tls-ciphers | --to) ;;
     *) _uvsmtp_argument "$command" "$options" "$cur" ;;
   esac
 }

@@ -28,7 +28,7 @@ static int is_name_error(int cause, int named) {
 }
 
 static verdict_t make(const char* status, int exit_status) {
-  verdict_t v = {status, exit_status};
+  verdict_t v = {status, exit_status, 0};
   return v;
 }
 
@@ -75,6 +75,14 @@ static verdict_t unconnected(const uvsmtp_result_t* r, int named) {
   return make("connect-error", EXIT_TRY_LATER);
 }
 
+/* A handshake may also fail over something else than the certificate. */
+static verdict_t insecure(const uvsmtp_result_t* r) {
+  const uvsmtp_tls_info_t* info = uvsmtp_result_tls(r);
+  verdict_t v = make("tls-error", EXIT_PROTOCOL);
+  v.untrusted = info != NULL && uvsmtp_tls_info_problems(info) != 0;
+  return v;
+}
+
 /* A message waits with its MAIL until something of it has been read. */
 static int unreadable(const uvsmtp_result_t* r) {
   return uvsmtp_result_stage(r) == UVSMTP_STATE_MAIL;
@@ -103,7 +111,7 @@ verdict_t verdict_of(const uvsmtp_result_t* r, int named) {
     case UVSMTP_EAUTH:
       return make("auth-error", EXIT_NO_PERMISSION);
     case UVSMTP_ETLS:
-      return make("tls-error", EXIT_PROTOCOL);
+      return insecure(r);
     case UVSMTP_EPROTOCOL:
       return make("protocol-error", EXIT_PROTOCOL);
     case UVSMTP_ENOTSUPPORTED:
@@ -124,6 +132,12 @@ verdict_t verdict_of(const uvsmtp_result_t* r, int named) {
 const char* stage_name(int stage) {
   if (stage == UVSMTP_STATE_OPENING) return "CONNECT";
   return stage < UVSMTP_STATE_OPENING ? NULL : uvsmtp_state_name(stage);
+}
+
+const char* stage_words(int stage) {
+  if (stage == UVSMTP_STATE_HANDSHAKE) return "TLS handshake";
+  if (stage == UVSMTP_STATE_WRAP) return "TLS handshake before the greeting";
+  return stage_name(stage);
 }
 
 json_t* stage_json(int stage) {

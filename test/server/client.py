@@ -47,7 +47,11 @@ OUTCOMES = {"accepted", "deferred", "rejected", "not-attempted", "unknown"}
 # CONNECT, and the states of a command in flight.
 STAGES = {"CONNECT", "GREETING", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "TEXT",
           "DOT", "VOID_DOT", "CHUNK_TEXT", "BDAT", "LAST_TEXT", "BDAT_LAST",
-          "RSET", "CLOSED"}
+          "RSET", "CLOSED", "STARTTLS", "HANDSHAKE", "WRAP"}
+# What can be wrong with a server's certificate.
+PROBLEMS = {"expired", "future", "wrong-name", "self-signed", "unknown-ca",
+            "not-a-ca", "wrong-use", "weak", "revoked", "wrong-pin", "no-trust",
+            "refused", "other"}
 
 
 @dataclasses.dataclass
@@ -82,6 +86,31 @@ def check_reply(reply):
         _is(reply["enhanced"], str, type(None)) and _is(reply["text"], str))
 
 
+def check_tls(tls):
+    """Whether this is what is told of TLS, or null."""
+    if tls is None:
+        return True
+    none = type(None)
+    certificate = tls["certificate"]
+    return (set(tls) == {"established", "version", "cipher", "resumed",
+                         "verified", "name", "problems", "error",
+                         "certificate"} and
+            all(_is(tls[x], bool) for x in ("established", "resumed",
+                                            "verified")) and
+            all(_is(tls[x], str, none) for x in ("version", "cipher", "name",
+                                                 "error")) and
+            (tls["version"] in ("TLSv1.2", "TLSv1.3") or
+             not tls["established"]) and
+            set(tls["problems"]) <= PROBLEMS and
+            (tls["established"] or tls["error"] is not None) and
+            (certificate is None or
+             set(certificate) == {"pin", "fingerprint", "text", "pem"} and
+             re.match(r"sha256//[\w+/]{43}=\Z", certificate["pin"]) and
+             re.match(r"sha256:", certificate["fingerprint"]) and
+             _is(certificate["text"], str) and
+             certificate["pem"].startswith("-----BEGIN CERTIFICATE-----\n")))
+
+
 def _need(report):
     def need(condition, what):
         if not condition:
@@ -100,7 +129,7 @@ def check_common(report, exit_status):
     need((report["error"] is None) == (report["status"] == "ok"), "error")
     need(report["stage"] is None or report["stage"] in STAGES, "stage")
     need(check_reply(report["reply"]), "reply")
-    need(report["tls"] is None, "tls")
+    need(check_tls(report["tls"]), "tls")
     need(_is(report["attempts"], list), "attempts")
     for a in report["attempts"]:
         need(set(a) == {"address", "status", "ms"} and
@@ -135,13 +164,14 @@ def check_probe(report, exit_status):
     need(_is(report, dict), "type")
     need(set(report) == {"status", "error", "stage", "reply", "greeting",
                          "ehlo", "helo", "esmtp", "extensions", "address",
-                         "local", "attempts", "ms", "tls"}, "keys")
+                         "local", "attempts", "ms", "starttls", "tls"}, "keys")
     check_common(report, exit_status)
     for name in ("greeting", "ehlo", "helo"):
         need(check_reply(report[name]), name)
     need(_is(report["esmtp"], bool), "esmtp")
     need(_is(report["extensions"], dict) and
          all(_is(x, str) for x in report["extensions"].values()), "extensions")
+    need(_is(report["starttls"], bool, type(None)), "starttls")
     for name in ("address", "local"):
         need(_is(report[name], str, type(None)), name)
     need(set(report["ms"]) == {"connect", "greeting", "hello"} and

@@ -26,12 +26,19 @@ URLS = {
     "smtp://:25": "there is no host",
     "smtp://?x": "there is no host",
     ":25": "there is no host",
-    "http://x": "the scheme is neither smtp nor lmtp",
-    "mail://x": "the scheme is neither smtp nor lmtp",
-    "://x": "the scheme is neither smtp nor lmtp",
-    "smtps://x": "needs TLS",
-    "SMTPS://x": "needs TLS",
-    "lmtps://x": "needs TLS",
+    "http://x": "the scheme is neither smtp nor smtps nor lmtp",
+    "mail://x": "the scheme is neither smtp nor smtps nor lmtp",
+    "://x": "the scheme is neither smtp nor smtps nor lmtp",
+    "smtps://": "there is no host",
+    "smtps://:465": "there is no host",
+    "smtps://x:0": "the port is not in 1..65535",
+    "smtps://x/path": "a path follows the host",
+    "smtps://user@x": "a user needs AUTH",
+    "smtps://[x]": "the host can't be used",
+    "smtps:": "behind the scheme come",
+    "smtps:x": "behind the scheme come",
+    "lmtps://x": "no port belongs to this scheme",
+    "LMTPS://x:24": "no port belongs to this scheme",
     "smtp://user@x": "a user needs AUTH",
     "smtp://@x": "a user needs AUTH",
     "user@x": "a user needs AUTH",
@@ -122,8 +129,23 @@ VALUES = [
     ("--bind", "127.0.0.1:0", "the port is not in 1..65535"),
     ("--bind", "[::1", "the bracket is not closed"),
     ("--bind", LONG, "too long"),
-    ("--tls", "required", "no TLS"),
-    ("--tls", "", "no TLS"),
+    ("--tls", "always", "none, opportunistic, required or implicit"),
+    ("--tls", "", "none, opportunistic, required or implicit"),
+    ("--tls", "REQUIRED", "none, opportunistic, required or implicit"),
+    ("--ca", "", "it is empty"),
+    ("--tls-name", "", "it is empty"),
+    ("--tls-name", "a b", "certificate"),
+    ("--tls-name", "a" * 300, "certificate"),
+    ("--cert", "", "it is empty"),
+    ("--key", "", "it is empty"),
+    ("--key-passphrase-file", "", "it is empty"),
+    ("--tls-ciphers", "", "it is empty"),
+    ("--tls-ciphers", "TLS_NO_SUCH_SUITE", ""),
+    ("--tls-ciphers", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:x", ""),
+    ("--tls-min", "1.1", "it can be 1.2 or 1.3"),
+    ("--tls-min", "", "it can be 1.2 or 1.3"),
+    ("--tls-max", "TLSv1.2", "it can be 1.2 or 1.3"),
+    ("--pin", "sha256//AAAA", "opportunistic TLS takes whoever answers"),
     ("--helo", "a b", "printable"),
     ("--helo", "a\r\nb", "printable"),
     ("--helo", "", "printable"),
@@ -170,7 +192,46 @@ LINES = [
     (["probe", "--from", "a@b", "x"], "--from: not an option of this command"),
     (["probe", "[x]"], "URL [x]: the host can't be used"),
     (["probe", "--helo", "a b", "x"], "--helo a b: not one word"),
+    (["probe", "--insecure=1", "x"], "--insecure=1: it takes no argument"),
+    (["probe", "--tls", "none", "smtps://x"], "--tls none: contradicts smtps"),
+    (["probe", "smtps://x", "--tls", "required"],
+     "--tls required: contradicts smtps"),
+    (["probe", "--server", "smtps://x", "--tls", "opportunistic"],
+     "--tls opportunistic: contradicts smtps"),
+    (["probe", "x", "--tls", "none", "--ca", "/"], "--ca: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--insecure"],
+     "--insecure: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--tls-name", "y"],
+     "--tls-name: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--tls-min", "1.2"],
+     "--tls-min: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--tls-max", "1.2"],
+     "--tls-max: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--tls-ciphers", "y"],
+     "--tls-ciphers: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--cert", "/"], "--cert: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--pin", "sha256//x"],
+     "--pin: there is no TLS"),
+    (["probe", "/x", "--pin", "sha256//x"],
+     "--pin: over a Unix socket there is no TLS"),
+    (["probe", "x", "--pin", "sha256//x"], "--pin: opportunistic TLS takes"),
+    (["probe", "x", "--key", "/"], "--key: without --cert"),
+    (["probe", "x", "--key-passphrase-file", "/"],
+     "--key-passphrase-file: there is neither"),
+    (["probe", "/x", "--tls", "required"],
+     "--tls required: a Unix socket has no name"),
+    (["probe", "smtps:/x"], "--tls implicit: a Unix socket has no name"),
+    (["probe", "x", "--tls", "required", "--pin", ""], "--pin '': "),
+    (["probe", "x", "--tls", "required", "--pin", "sha256//AAAA"],
+     "--pin sha256//AAAA: "),
+    (["probe", "x", "--tls", "required", "--pin", f"sha256:{'ab' * 31}"],
+     f"--pin sha256:{'ab' * 31}: "),
+    (["probe", "x", "--tls", "required", "--pin", f"sha256:{'ab' * 32}",
+      "--pin", "md5:00"], "--pin md5:00: "),
 ]
+
+# Options that name a file for TLS, behind --cert where they need it.
+FILES = ("--ca", "--cert", "--key", "--key-passphrase-file")
 
 
 class BadInput(Case):
@@ -263,6 +324,86 @@ class BadInput(Case):
                 self.check(self.message(none), 66, none, "permission denied")
         self.check(self.message(""), 64, "FILE has an empty name")
         self.check(self.message("one", "two"), 64, "two: there is more than")
+
+    def certificate(self, *options):
+        """A command line that names files."""
+        own = () if options[0] in ("--ca", "--cert") else ("--cert", __file__)
+        return self.message("--tls", "required", *own, *options)
+
+    def test_tls_files(self):
+        """What can't be read, or is not what it should be."""
+        with tempfile.TemporaryDirectory() as d:
+            none = os.path.join(d, "none")
+            for option in FILES:
+                for name, words in (
+                        (none, "no such file or directory"),
+                        (os.path.join(__file__, "x"), "not a directory"),
+                        (os.path.join(d, LONG), "name too long"),
+                        (d, "" if option == "--ca" else "it is a directory")):
+                    if name == d and option == "--ca":
+                        continue  # a directory without any is for another test
+                    with self.subTest(f"{option} {name[:50]}"):
+                        got = self.check(self.certificate(option, name), 66,
+                                         f"{option} {name[:150]}", words)
+                        self.assertEqual(got.status, "local-error")
+                if os.geteuid() != 0:
+                    secret = os.path.join(d, "secret")
+                    with open(secret, "wb"):
+                        os.chmod(secret, 0)
+                    self.check(self.certificate(option, secret), 66,
+                               f"{option} {secret}", "permission denied")
+                    os.unlink(secret)
+            for option in ("--ca", "--cert"):
+                got = self.check(self.certificate(option, __file__), 66,
+                                 f"{option} {__file__}: ")
+                self.assertEqual(got.status, "local-error")
+            self.check(self.certificate("--key", __file__), 66,
+                       f"--cert {__file__} --key {__file__}: ")
+            # They are looked at before a message is.
+            self.check([*self.certificate("--ca", none), none], 66,
+                       f"--ca {none}")
+
+    def test_passphrase(self):
+        """One that nobody can have typed is not shown."""
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(b"s3cr3t" * 1000)
+            f.flush()
+            line = self.said(self.certificate("--key-passphrase-file", f.name),
+                             66)
+        self.assertIn(f"--key-passphrase-file {f.name}: file too large", line)
+        self.assertNotIn("s3cr3t", line)
+
+    def test_environment(self):
+        """What OpenSSL's variables name has to be there, where it counts."""
+        for variable, value, words in (
+                ("SSL_CERT_FILE", "/none/such", "no such file or directory"),
+                ("SSL_CERT_FILE", "/", "it is a directory"),
+                ("SSL_CERT_FILE", __file__, ""),
+                ("SSL_CERT_DIR", "/none/such", "no such file or directory"),
+                ("SSL_CERT_DIR", __file__, "not a directory")):
+            with self.subTest(variable, value=value):
+                env = {**os.environ, variable: value}
+                code, out, err = client.run(
+                    [client.programs["tool"], *self.message()], b"x\n", env)
+                self.assertEqual((code, out), (66, b""))
+                self.assertIn(f"{variable} {value}: {words}", err.decode())
+                self.assertEqual(self.recorder.sessions, [])
+                # Not with an own file, and not where there is no TLS.
+                code, _, err = client.run(
+                    [client.programs["tool"],
+                     *self.message("--ca", "/none/other")], b"x\n", env)
+                self.assertEqual(code, 66)
+                self.assertIn(b"--ca /none/other", err)
+                self.assertNotIn(variable.encode(), err)
+        with Recorder() as recorder:
+            env = {**os.environ, "SSL_CERT_FILE": "/none/such"}
+            code, _, err = client.run([client.programs["tool"], "probe", "--tls",
+                                       "none", recorder.url], env=env)
+            self.assertEqual((code, err), (0, b""))
+            env = {**os.environ, "SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}
+            code, _, err = client.run(
+                [client.programs["tool"], "probe", recorder.url], env=env)
+            self.assertEqual((code, err), (0, b""))
 
     def test_directory_as_input(self):
         """Standard input is a directory."""

@@ -26,7 +26,7 @@ class Probe(Case):
         """The whole object."""
         with Recorder({"GREETING": "220-mx.example\r\n220 ESMTP at your service"},
                       EXTENSIONS) as recorder:
-            got = probe(recorder.url, "--helo", "me.example")
+            got = probe(recorder.url, "--helo", "me.example", "--tls", "none")
             self.check_sent(got)
             self.assertEqual(got.err, "")
             report = got.report
@@ -52,7 +52,7 @@ class Probe(Case):
             "local": f"127.0.0.1:{peer[1]}",
             "attempts": [{"address": f"127.0.0.1:{recorder.port}",
                           "status": "OK"}],
-            "ms": {}, "tls": None})
+            "ms": {}, "starttls": True, "tls": None})
 
     def test_helo(self):
         """A server that knows no EHLO."""
@@ -268,7 +268,7 @@ class People(Case):
     def test_report(self):
         """Aligned, with the meaning of what is known."""
         with Recorder(extensions=EXTENSIONS) as recorder:
-            code, out, err = self.run_probe(recorder.url)
+            code, out, err = self.run_probe(recorder.url, "--tls", "none")
         self.assertEqual((code, err), (0, ""))
         out = re.sub(r"from 127\.0\.0\.1 port \d+", "FROM", out)
         out = re.sub(r"\d+\.\d ms", "T", out).replace(str(recorder.port), "N")
@@ -285,6 +285,18 @@ class People(Case):
             "  AUTH PLAIN LOGIN  log-in by these mechanisms\n"
             "  X-UNHEARD OF IT\n"
             "  STARTTLS          encryption on request\n"))
+
+    def test_no_starttls(self):
+        """It could have been secured, but it is not offered."""
+        with Recorder(extensions=("SIZE 1",)) as recorder:
+            for options, said in (((), True), (("--tls", "none"), False)):
+                code, out, err = self.run_probe(recorder.url, *options)
+                self.assertEqual((code, err), (0, ""))
+                self.assertEqual(
+                    "  TLS        none, STARTTLS is not offered\n" in out, said)
+                got = probe(recorder.url, *options)
+                self.assertEqual((got.report["starttls"], got.report["tls"]),
+                                 (False, None))
 
     def test_sizes(self):
         """Limits as people count."""
