@@ -76,12 +76,10 @@ static void put_timeout(text_t* t, const run_t* run, const uvsmtp_result_t* r) {
 /* STARTTLS that is not to be had, or a handshake that failed. */
 static void put_insecure(text_t* t, const run_t* run,
                          const uvsmtp_result_t* r) {
-  const uvsmtp_reply_t* reply = uvsmtp_result_reply(r);
   char reason[512];
   if (uvsmtp_result_stage(r) == UVSMTP_STATE_STARTTLS) {
-    /* The only good reply to be had without STARTTLS is the one to EHLO. */
     put(t, "%s %s", run->where,
-        reply == NULL || uvsmtp_reply_code(reply) / 100 == 2
+        uvsmtp_result_cause(r) == UVSMTP_ENOTSUPPORTED
             ? "does not offer STARTTLS"
             : "refused STARTTLS");
     return;
