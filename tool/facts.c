@@ -9,7 +9,7 @@
 void facts_init(facts_t* f) {
   memset(f, 0, sizeof(*f));
   f->starttls = -1;
-  f->ms[CONNECT] = f->ms[GREETING] = f->ms[HELLO] = -1;
+  f->ms[CONNECT] = f->ms[GREETING] = f->ms[HELLO] = f->ms[SHAKE] = -1;
 }
 
 void facts_free(facts_t* f) {
@@ -38,9 +38,10 @@ static json_t* ms_json(double ms) {
 
 json_t* facts_json(const run_t* run, const verdict_t* v, const facts_t* f,
                    const char* error) {
-  json_t* times = json_pack(
-      "{s:o, s:o, s:o}", "connect", ms_json(f->ms[CONNECT]), "greeting",
-      ms_json(f->ms[GREETING]), "hello", ms_json(f->ms[HELLO]));
+  json_t* times =
+      json_pack("{s:o, s:o, s:o, s:o}", "connect", ms_json(f->ms[CONNECT]),
+                "greeting", ms_json(f->ms[GREETING]), "hello",
+                ms_json(f->ms[HELLO]), "tls", ms_json(f->ms[SHAKE]));
   return json_pack(
       "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, "
       "s:o}",
@@ -168,13 +169,20 @@ static void print_extensions(const json_t* extensions) {
   }
 }
 
+/* One duration, and in brackets the handshake's if it is part of it. */
+static void print_time(const char* what, double ms, double tls) {
+  if (ms < 0) return;
+  printf(", %s %.1f ms", what, ms);
+  if (tls >= 0) printf(" (TLS %.1f ms)", tls);
+}
+
 static void print_times(const facts_t* f, int lmtp) {
   const char* hello = lmtp ? "LHLO" : f->esmtp ? "EHLO" : "HELO";
   if (f->ms[CONNECT] < 0) return;
   print_label("time");
   printf("connect %.1f ms", f->ms[CONNECT]);
-  if (f->ms[GREETING] >= 0) printf(", greeting %.1f ms", f->ms[GREETING]);
-  if (f->ms[HELLO] >= 0) printf(", %s %.1f ms", hello, f->ms[HELLO]);
+  print_time("greeting", f->ms[GREETING], f->starttls == 1 ? -1 : f->ms[SHAKE]);
+  print_time(hello, f->ms[HELLO], f->starttls == 1 ? f->ms[SHAKE] : -1);
   putchar('\n');
 }
 
@@ -218,7 +226,7 @@ void facts_print(const run_t* run, const facts_t* f,
   int lmtp = run->o.server.lmtp;
   if (f->address[1][0] == '\0') return;
   text_print(stdout, run->where, strlen(run->where));
-  if (f->ms[HELLO] >= 0)
+  if (f->esmtp || f->helo != NULL)
     printf(" speaks %s", lmtp       ? "LMTP"
                          : f->esmtp ? "ESMTP"
                                     : "SMTP without extensions");

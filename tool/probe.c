@@ -7,7 +7,8 @@
 typedef struct probe_s {
   run_t run; /* first: what is given to a run's callbacks is this */
   uv_check_t check;
-  uint64_t since; /* by uv_hrtime: the beginning of what is waited for */
+  uint64_t since;   /* by uv_hrtime: the beginning of what is waited for */
+  uint64_t shaking; /* that of the handshake; 0: not yet */
   facts_t facts;
   verdict_t verdict;
   char error[1024];
@@ -20,10 +21,20 @@ static double lap(probe_t* p) {
   return ms;
 }
 
+static void look_at_tls(probe_t* p) {
+  const uvsmtp_tls_info_t* info = uvsmtp_session_tls(p->run.session);
+  if (info == NULL || p->facts.ms[SHAKE] >= 0) return;
+  if (p->shaking == 0) p->shaking = uv_hrtime();
+  if (uvsmtp_tls_info_established(info))
+    p->facts.ms[SHAKE] = (double)(uv_hrtime() - p->shaking) / 1e6;
+}
+
 /* The completion of a connect comes with the greeting: when the connection
- * itself came up is seen by looking after each turn of the loop. */
+ * itself came up is seen by looking after each turn of the loop, and so is a
+ * handshake, which no completion is about. */
 static void look(uv_check_t* check) {
   probe_t* p = check->data;
+  if (p->run.session != NULL) look_at_tls(p);
   if (p->run.session == NULL || p->facts.ms[CONNECT] >= 0 ||
       uvsmtp_session_state(p->run.session) != UVSMTP_STATE_OPEN)
     return;
@@ -70,7 +81,9 @@ static void conclude(probe_t* p, const uvsmtp_result_t* r) {
   facts_print(&p->run, &p->facts, info);
   if (p->verdict.exit_status == EXIT_SENT) return;
   report_line(&p->run, &p->verdict, r, stderr);
-  reply_print(stderr, uvsmtp_result_reply(r));
+  /* The reply to EHLO has been shown already. */
+  if (uvsmtp_result_cause(r) != UVSMTP_ENOTSUPPORTED)
+    reply_print(stderr, uvsmtp_result_reply(r));
   fputc('\n', stderr);
 }
 

@@ -76,31 +76,32 @@ static void put_timeout(text_t* t, const run_t* run, const uvsmtp_result_t* r) {
 /* STARTTLS that is not to be had, or a handshake that failed. */
 static void put_insecure(text_t* t, const run_t* run,
                          const uvsmtp_result_t* r) {
-  char reason[512];
+  const uvsmtp_tls_info_t* info = uvsmtp_result_tls(r);
+  const char* reason = info == NULL ? "" : uvsmtp_tls_info_error_text(info);
+  int cause = uvsmtp_result_cause(r);
   if (uvsmtp_result_stage(r) == UVSMTP_STATE_STARTTLS) {
     put(t, "%s %s", run->where,
-        uvsmtp_result_cause(r) == UVSMTP_ENOTSUPPORTED
-            ? "does not offer STARTTLS"
-            : "refused STARTTLS");
+        cause == UVSMTP_ENOTSUPPORTED ? "does not offer STARTTLS"
+                                      : "refused STARTTLS");
     return;
   }
-  tls_reason(uvsmtp_result_tls(r), reason, sizeof(reason));
-  put(t, "TLS with %s failed: %s", run->where,
-      *reason != '\0'
-          ? reason
-          : uvsmtp_strerror(uvsmtp_result_cause(r) != 0 ? uvsmtp_result_cause(r)
-                                                        : UVSMTP_ETLS));
+  if (*reason == '\0')
+    reason = uvsmtp_strerror(cause != 0 ? cause : UVSMTP_ETLS);
+  put(t, "TLS with %s failed: %s", run->where, reason);
+  /* Nothing that it said was TLS. */
+  if (uvsmtp_result_stage(r) == UVSMTP_STATE_WRAP && info != NULL &&
+      uvsmtp_tls_info_version(info) == 0)
+    put(t, "; if it wants STARTTLS, that is smtp:// and --tls required");
 }
 
 /* TLS knows more of what broke it than its error does. */
 static void put_cause(text_t* t, const uvsmtp_result_t* r) {
+  const uvsmtp_tls_info_t* info = uvsmtp_result_tls(r);
   int cause = uvsmtp_result_cause(r);
-  char reason[512] = "";
-  if (cause == UVSMTP_ETLS)
-    tls_reason(uvsmtp_result_tls(r), reason, sizeof(reason));
-  if (cause != 0)
-    put(t, ": %s%s%s", uvsmtp_strerror(cause), *reason == '\0' ? "" : ": ",
-        reason);
+  if (cause == UVSMTP_ETLS && info != NULL)
+    put(t, ": %s", uvsmtp_tls_info_error_text(info));
+  else if (cause != 0)
+    put(t, ": %s", uvsmtp_strerror(cause));
 }
 
 static const char* sentence_of(int status) {

@@ -111,8 +111,7 @@ static void set_where(run_t* run) {
              settings_port(&run->o));
 }
 
-enum { WITH_NAME = 1, WITH_BIND = 2, WITH_HELO = 4, WITH_TRACE = 8 };
-enum { WITH_ALL = WITH_NAME | WITH_BIND | WITH_HELO };
+enum { WITH_BIND = 1, WITH_HELO = 2, WITH_TRACE = 4 };
 
 static int make_session(run_t* run, uvsmtp_session_t** session, int with) {
   const options_t* o = &run->o;
@@ -123,7 +122,6 @@ static int make_session(run_t* run, uvsmtp_session_t** session, int with) {
   target.port = settings_port(o);
   target.tls = settings_policy(o);
   target.tls_settings = run->tls;
-  if (with & WITH_NAME) target.tls_name = o->tls.name;
   target.keepalive = o->keepalive;
   if (o->in_turn) target.flags |= UVSMTP_TARGET_IN_TURN;
   if (o->bind != NULL && (with & WITH_BIND)) {
@@ -146,7 +144,7 @@ static int make_session(run_t* run, uvsmtp_session_t** session, int with) {
 }
 
 int run_scratch(run_t* run, uvsmtp_session_t** session) {
-  return make_session(run, session, WITH_ALL);
+  return make_session(run, session, WITH_BIND | WITH_HELO);
 }
 
 /* Which of the arguments the library would not take: they are offered to it
@@ -155,7 +153,7 @@ static void culprit(run_t* run, char* text, size_t cap) {
   const options_t* o = &run->o;
   uvsmtp_session_t* s;
   int with;
-  for (with = 0; with <= WITH_ALL; with = with * 2 + 1) {
+  for (with = 0; with <= (WITH_BIND | WITH_HELO); with++) {
     if (make_session(run, &s, with) != 0) break;
     (void)uvsmtp_session_close(s, NULL, NULL);
   }
@@ -163,12 +161,7 @@ static void culprit(run_t* run, char* text, size_t cap) {
     snprintf(text, cap, "%s %.100s: the host can't be used",
              o->command == PROBE ? "URL" : "--server",
              o->url != NULL ? o->url : "");
-  else if (with == WITH_NAME)
-    snprintf(text, cap,
-             "--tls-name %.100s: neither a name nor an address that a "
-             "certificate could have",
-             o->tls.name != NULL ? o->tls.name : "");
-  else if (!(with & WITH_HELO))
+  else if (with == WITH_BIND)
     snprintf(text, cap, "--bind %.100s: not an address to connect from",
              o->bind);
   else
@@ -191,7 +184,8 @@ int run_open(run_t* run) {
                     rc == EXIT_BAD_USAGE ? "invalid-argument" : "local-error",
                     rc, text);
   rc = uvsmtp_env_new(&run->env, &run->loop, NULL);
-  if (rc == 0) rc = make_session(run, &run->session, WITH_ALL | WITH_TRACE);
+  if (rc == 0)
+    rc = make_session(run, &run->session, WITH_BIND | WITH_HELO | WITH_TRACE);
   run->over = rc != 0;
   if (rc == 0) return 0;
   if (rc == UV_EINVAL) {

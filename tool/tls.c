@@ -103,29 +103,12 @@ json_t* tls_json(const uvsmtp_tls_info_t* info) {
 
 /* -------------------------------------------------------------- people */
 
-/* The words of the library for what is wrong with a certificate may be part of
- * its words for why the handshake failed. */
-void tls_reason(const uvsmtp_tls_info_t* info, char* to, size_t cap) {
-  const char* error = "";
-  const char* problems = "";
-  if (info != NULL) error = uvsmtp_tls_info_error_text(info);
-  if (info != NULL && !uvsmtp_tls_info_established(info))
-    problems = uvsmtp_tls_info_problem_text(info);
-  if (*problems == '\0' || strstr(error, problems) != NULL)
-    snprintf(to, cap, "%s", error);
-  else
-    snprintf(to, cap, "%s%scertificate %s", error, *error == '\0' ? "" : "; ",
-             problems);
-}
-
 void tls_text(const uvsmtp_tls_info_t* info, char* to, size_t cap) {
   const char* name = uvsmtp_tls_info_name(info);
   const char* problems = uvsmtp_tls_info_problem_text(info);
   char trust[512];
   if (!uvsmtp_tls_info_established(info)) {
-    char reason[512];
-    tls_reason(info, reason, sizeof(reason));
-    snprintf(to, cap, "failed: %s", reason);
+    snprintf(to, cap, "failed: %s", uvsmtp_tls_info_error_text(info));
     return;
   }
   if (uvsmtp_tls_info_verified(info))

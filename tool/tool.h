@@ -125,8 +125,6 @@ int settings_make(const options_t* o, uvsmtp_tls_t** tls, char* error,
 json_t* tls_json(const uvsmtp_tls_info_t* info);
 /* "TLSv1.3, SUITE, verified as NAME", or why it failed. */
 void tls_text(const uvsmtp_tls_info_t* info, char* to, size_t cap);
-/* What went wrong with it, in words; "" if nothing did. */
-void tls_reason(const uvsmtp_tls_info_t* info, char* to, size_t cap);
 /* The server's certificate, and what to give --pin for it. */
 void tls_print_certificate(const uvsmtp_tls_info_t* info);
 
@@ -285,7 +283,7 @@ void report_text(const run_t* run, const verdict_t* v,
 void report_advice(const verdict_t* v, const uvsmtp_result_t* r);
 
 /* The parts of a probe that are timed. */
-enum { CONNECT, GREETING, HELLO, LAPS };
+enum { CONNECT, GREETING, HELLO, SHAKE, LAPS };
 
 /* What a probe learns. Replies are in JSON from the start, since results end.
  */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* verdict.c: results as the words and exit statuses of the README. */
+#include <string.h>
+
 #include "tool.h"
 
 /* libuv says UV_EINVAL of what can't be a name at all. */
@@ -75,11 +77,14 @@ static verdict_t unconnected(const uvsmtp_result_t* r, int named) {
   return make("connect-error", EXIT_TRY_LATER);
 }
 
-/* A handshake may also fail over something else than the certificate. */
+/* A handshake may also fail over something else than the certificate, whatever
+ * is wrong with that: where it is the reason, the reason's words have it. */
 static verdict_t insecure(const uvsmtp_result_t* r) {
   const uvsmtp_tls_info_t* info = uvsmtp_result_tls(r);
   verdict_t v = make("tls-error", EXIT_PROTOCOL);
-  v.untrusted = info != NULL && uvsmtp_tls_info_problems(info) != 0;
+  v.untrusted = info != NULL && uvsmtp_tls_info_problems(info) != 0 &&
+                strstr(uvsmtp_tls_info_error_text(info),
+                       uvsmtp_tls_info_problem_text(info)) != NULL;
   return v;
 }
 

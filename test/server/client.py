@@ -174,7 +174,7 @@ def check_probe(report, exit_status):
     need(_is(report["starttls"], bool, type(None)), "starttls")
     for name in ("address", "local"):
         need(_is(report[name], str, type(None)), name)
-    need(set(report["ms"]) == {"connect", "greeting", "hello"} and
+    need(set(report["ms"]) == {"connect", "greeting", "hello", "tls"} and
          all(x is None or x >= 0 for x in report["ms"].values()), "ms")
 
 

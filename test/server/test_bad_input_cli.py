@@ -134,18 +134,19 @@ VALUES = [
     ("--tls", "REQUIRED", "none, opportunistic, required or implicit"),
     ("--ca", "", "it is empty"),
     ("--tls-name", "", "it is empty"),
-    ("--tls-name", "a b", "certificate"),
-    ("--tls-name", "a" * 300, "certificate"),
+    ("--tls-name", "a b", "a name that no server can have"),
+    ("--tls-name", "*.example.net", "a name that no server can have"),
+    ("--tls-name", "a" * 300, "a name that no server can have"),
     ("--cert", "", "it is empty"),
     ("--key", "", "it is empty"),
     ("--key-passphrase-file", "", "it is empty"),
     ("--tls-ciphers", "", "it is empty"),
-    ("--tls-ciphers", "TLS_NO_SUCH_SUITE", ""),
-    ("--tls-ciphers", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:x", ""),
+    ("--tls-ciphers", "TLS_NO_SUCH_SUITE", "a cipher suite that"),
+    ("--tls-ciphers", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:x",
+     "a cipher suite that"),
     ("--tls-min", "1.1", "it can be 1.2 or 1.3"),
     ("--tls-min", "", "it can be 1.2 or 1.3"),
     ("--tls-max", "TLSv1.2", "it can be 1.2 or 1.3"),
-    ("--pin", "sha256//AAAA", "opportunistic TLS takes whoever answers"),
     ("--helo", "a b", "printable"),
     ("--helo", "a\r\nb", "printable"),
     ("--helo", "", "printable"),
@@ -209,7 +210,8 @@ LINES = [
      "--tls-max: there is no TLS"),
     (["probe", "x", "--tls", "none", "--tls-ciphers", "y"],
      "--tls-ciphers: there is no TLS"),
-    (["probe", "x", "--tls", "none", "--cert", "/"], "--cert: there is no TLS"),
+    (["probe", "x", "--tls", "none", "--cert", "/"],
+     "--cert: there is no TLS"),
     (["probe", "x", "--tls", "none", "--pin", "sha256//x"],
      "--pin: there is no TLS"),
     (["probe", "/x", "--pin", "sha256//x"],
@@ -339,9 +341,8 @@ class BadInput(Case):
                         (none, "no such file or directory"),
                         (os.path.join(__file__, "x"), "not a directory"),
                         (os.path.join(d, LONG), "name too long"),
-                        (d, "" if option == "--ca" else "it is a directory")):
-                    if name == d and option == "--ca":
-                        continue  # a directory without any is for another test
+                        (d, "the directory of trusted certificates"
+                            if option == "--ca" else "it is a directory")):
                     with self.subTest(f"{option} {name[:50]}"):
                         got = self.check(self.certificate(option, name), 66,
                                          f"{option} {name[:150]}", words)
@@ -355,7 +356,8 @@ class BadInput(Case):
                     os.unlink(secret)
             for option in ("--ca", "--cert"):
                 got = self.check(self.certificate(option, __file__), 66,
-                                 f"{option} {__file__}: ")
+                                 f"{option} {__file__}: ", "or has none"
+                                 if option == "--ca" else "certificate")
                 self.assertEqual(got.status, "local-error")
             self.check(self.certificate("--key", __file__), 66,
                        f"--cert {__file__} --key {__file__}: ")
@@ -397,8 +399,9 @@ class BadInput(Case):
                 self.assertNotIn(variable.encode(), err)
         with Recorder() as recorder:
             env = {**os.environ, "SSL_CERT_FILE": "/none/such"}
-            code, _, err = client.run([client.programs["tool"], "probe", "--tls",
-                                       "none", recorder.url], env=env)
+            code, _, err = client.run(
+                [client.programs["tool"], "probe", "--tls", "none",
+                 recorder.url], env=env)
             self.assertEqual((code, err), (0, b""))
             env = {**os.environ, "SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}
             code, _, err = client.run(
