@@ -57,13 +57,10 @@ static uvsmtp_tls_t* make_settings(const char* ca_file, char* pin) {
 /* What came of it: there is something to tell also when the handshake has
  * failed. NULL: there was none. */
 static void print_tls(const uvsmtp_tls_info_t* info) {
-  const char* problems;
   if (info == NULL) {
     puts("TLS: none");
   } else if (!uvsmtp_tls_info_established(info)) {
-    problems = uvsmtp_tls_info_problem_text(info);
-    printf("TLS failed: %s%s%s\n", uvsmtp_tls_info_error_text(info),
-           *problems != '\0' ? ": " : "", problems);
+    printf("TLS failed: %s\n", uvsmtp_tls_info_error_text(info));
   } else {
     printf("TLS: %s, %s%s\n", uvsmtp_tls_info_version_name(info),
            uvsmtp_tls_info_cipher(info),

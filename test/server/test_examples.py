@@ -17,6 +17,7 @@ import client
 import processes
 from client import Case
 from recorder import CLOSE, EXTENSIONS, SILENT, Recorder
+from secure import Secure, identity
 from shared import setUpModule, sink, tearDownModule  # noqa: F401
 
 TIMEOUT = client.RUN_TIMEOUT
@@ -636,6 +637,58 @@ class Proxy(Case):
         self.assertEqual((code, out), (1, ""))
         self.assertIn("connection refused", err)
         self.assertEqual(self.proxy(1, host="a\r\nb")[0], 64)
+
+
+class Tls(Case):
+    """tls.c"""
+
+    def tls(self, server, *pin, ca="server", to="a@example.net"):
+        return run("tls", identity(ca).cert, "localhost", server.port, ME, to,
+                   *pin)
+
+    def test_sent(self):
+        """To a server that is trusted, with the right pin and without one."""
+        with Secure() as server:
+            for pin in ((), (identity("server").pin(),)):
+                code, out, err = self.tls(server, *pin)
+                self.assertEqual((code, err), (0, ""), out)
+                self.assertRegex(
+                    out, r"\ATLS: TLSv1\.[23], TLS_\w+\n"
+                         r"it is localhost\naccepted: success \(\w+\)\n\Z")
+
+    def test_refused(self):
+        """Another authority's, another pin, no STARTTLS, nobody."""
+        with Secure() as server:
+            code, out, err = self.tls(server, ca="other")
+            self.assertEqual((code, err), (1, ""))
+            self.assertRegex(out, r"\ATLS failed: .+\n"
+                                  r"deferred: .+ \(HANDSHAKE\)\n\Z")
+            code, out, err = self.tls(server, identity("other").pin())
+            self.assertEqual((code, err), (1, ""))
+            self.assertRegex(out, r"\ATLS failed: .+\n"
+                                  r"deferred: .+ \(HANDSHAKE\)\n\Z")
+            self.assertEqual({tuple(x.split(" ")[0] for x in lines)
+                              for lines in server.sessions},
+                             {("EHLO", "STARTTLS")})
+        with Recorder() as server:
+            code, out, err = self.tls(server)
+            self.assertEqual((code, err), (1, ""))
+            self.assertEqual(out, "TLS: none\n"
+                                  "deferred: TLS failed (STARTTLS)\n")
+            self.assertEqual([x.split(" ")[0] for x in server.sessions[0]],
+                             ["EHLO", "QUIT"])
+        with refusing_port() as port:
+            code, out, err = run("tls", identity("server").cert, "127.0.0.1",
+                                 port, ME, "a@example.net")
+        self.assertEqual((code, err), (1, ""))
+        self.assertIn("(OPENING)", out)
+
+    def test_settings(self):
+        """A file without certificates."""
+        code, out, err = run("tls", __file__, "localhost", 25, ME, "a@b")
+        self.assertEqual((code, out), (66, ""))
+        self.assertTrue(err.startswith(f"{__file__}: "), err)
+        self.assertEqual(run("tls")[0], 64)
 
 
 if __name__ == "__main__":
