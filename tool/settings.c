@@ -94,8 +94,8 @@ static const char* check_use(const options_t* o) {
     return text;
   }
   if (policy == UVSMTP_TLS_OPPORTUNISTIC && o->tls.pins.n > 0)
-    return "--pin: opportunistic TLS takes whoever answers; give --tls "
-           "required or implicit";
+    return "--pin: opportunistic TLS may come to none at all, and nobody would "
+           "look; give --tls required or implicit";
   if (policy > UVSMTP_TLS_OPPORTUNISTIC && is_path(o) && o->tls.name == NULL &&
       !o->tls.insecure) {
     snprintf(text, sizeof(text),

@@ -216,7 +216,7 @@ LINES = [
      "--pin: there is no TLS"),
     (["probe", "/x", "--pin", "sha256//x"],
      "--pin: over a Unix socket there is no TLS"),
-    (["probe", "x", "--pin", "sha256//x"], "--pin: opportunistic TLS takes"),
+    (["probe", "x", "--pin", "sha256//x"], "--pin: opportunistic TLS may"),
     (["probe", "x", "--key", "/"], "--key: without --cert"),
     (["probe", "x", "--key-passphrase-file", "/"],
      "--key-passphrase-file: there is neither"),
