@@ -43,7 +43,8 @@ TYPES = (
     (re.compile(r"enum uvsmtp_(\w+)_flags {$"), "The flags of a uvsmtp_{}_t."),
 )
 # Headers that are one subject.
-GROUPS = {"errors.h": "errors", "proto.h": "the engine",
+GROUPS = {"errors.h": "errors", "file.h": "body files",
+          "printer.h": "trace printer", "proto.h": "the engine",
           "version.h": "version"}
 
 

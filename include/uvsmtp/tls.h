@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* ---------------------------------------------------------------- policies */
+/* ----------------------------------------------------------- TLS policies */
 
 /* When a connection is secured (RFC 3207, RFC 8314). */
 enum uvsmtp_tls_policy {
@@ -30,8 +30,8 @@ enum uvsmtp_tls_policy {
                                    ends: to go on in clear text is the caller's
                                    decision, by a new connect */
   UVSMTP_TLS_REQUIRED = 3,      /* STARTTLS, or nothing: without TLS only EHLO,
-                                   STARTTLS, NOOP and QUIT leave, and the certificate
-                                   has to be right */
+                                   STARTTLS, NOOP and QUIT leave, and the
+                                   certificate has to be right */
   UVSMTP_TLS_IMPLICIT = 4 /* TLS before the greeting, and the certificate has
                              to be right */
 };
@@ -42,7 +42,7 @@ enum uvsmtp_tls_version {
   UVSMTP_TLS_1_3 = 0x0304  /* RFC 8446: needs Mbed TLS 3.6 or later */
 };
 
-/* ---------------------------------------------------------------- settings */
+/* ----------------------------------------------------------- TLS settings */
 
 /* Settings, counted by reference. They never change, so that a session that is
  * resumed was made under the same trust. Of one loop's thread, like all that
@@ -74,9 +74,10 @@ UVSMTP_EXTERN unsigned int uvsmtp_tls_chain_problems(
  * the rules of a source's functions hold. It is not asked again when a session
  * is resumed: see uvsmtp_tls_forget. */
 typedef int (*uvsmtp_tls_verify_cb)(void* arg, const uvsmtp_tls_chain_t* chain);
+/* What a verify hook may say, beside a negative error. */
 enum uvsmtp_tls_verdict {
-  UVSMTP_TLS_VERDICT_OWN = 0,
-  UVSMTP_TLS_VERDICT_TRUST = 1
+  UVSMTP_TLS_VERDICT_OWN = 0,  /* what the library has found counts */
+  UVSMTP_TLS_VERDICT_TRUST = 1 /* the certificate is right all the same */
 };
 
 /* Puts the passphrase of the private key into buf, at most cap octets, and
@@ -107,9 +108,9 @@ typedef struct uvsmtp_tls_config_s {
    * by behind it, and its private key; in a file or in memory, PEM or DER. The
    * key may be NULL when it is in the certificate's file. */
   const char* cert_file;
-  const char* key_file;
-  uvsmtp_slice_t cert;
-  uvsmtp_slice_t key;
+  const char* key_file; /* the private key's file, if it is another */
+  uvsmtp_slice_t cert;  /* as the contents of cert_file */
+  uvsmtp_slice_t key;   /* as those of key_file */
   uvsmtp_tls_passphrase_cb passphrase; /* NULL: the key is not encrypted */
   void* passphrase_arg;
   int min_version; /* uvsmtp_tls_version; 0: 1.2. None below can be had */
@@ -189,8 +190,7 @@ UVSMTP_EXTERN int uvsmtp_tls_stats(const uvsmtp_tls_t* tls,
 UVSMTP_EXTERN const char* uvsmtp_tls_library(void);
 UVSMTP_EXTERN int uvsmtp_tls_library_version(void);
 
-/* ----------------------------------------------------------- what came of it
- */
+/* ---------------------------------------------------- TLS of a connection */
 
 /* What can be wrong with a server's certificate. */
 enum uvsmtp_tls_problem {

@@ -17,8 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-# What the shared library may need: libuv, the C library and its loader.
-NEEDED = re.compile(r"libuv\.so\.1|libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.\d+|"
+# What the shared library may need: libuv, Mbed TLS, libidn2, the C library and
+# its loader.
+NEEDED = re.compile(r"libuv\.so\.1|libmbed(?:tls|x509|crypto)\.so\.\d+|"
+                    r"libidn2\.so\.0|"
+                    r"libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.\d+|"
                     r"libpthread\.so\.0|libdl\.so\.2|librt\.so\.1")
 
 # What is installed below the prefix, and which of it must be.
@@ -26,7 +29,10 @@ LIBRARY_FOLDER = r"lib(?:64|/[\w-]+-linux-gnu\w*)?/"
 FILES = {
     r"include/uvsmtp\.h": True,
     r"include/uvsmtp/errors\.h": True,
+    r"include/uvsmtp/file\.h": True,
+    r"include/uvsmtp/printer\.h": True,
     r"include/uvsmtp/proto\.h": True,
+    r"include/uvsmtp/tls\.h": True,
     r"include/uvsmtp/types\.h": True,
     r"include/uvsmtp/version\.h": True,
     LIBRARY_FOLDER + r"libuvsmtp\.a": True,

@@ -12,7 +12,8 @@
 servers=build-servers
 
 fetch_servers() {
-  mkdir -p "$servers"
+  local cache=$servers
+  mkdir -p "$cache"
   # Most often they all can be had: that is one run of apt-get.
   (packages dovecot-core dovecot-lmtpd postfix python3-aiosmtpd) || true
   attempt postfix installed postfix postfix
@@ -30,11 +31,11 @@ packages() {
   ! command -v apt-get >/dev/null || install_packages "$@"
 }
 
-# attempt NAME COMMAND...: gets a server, or writes down why not.
+# attempt NAME COMMAND...: gets something, or writes down in $cache why not.
 attempt() {
-  local name=$1 log=$servers/$1.log status
+  local name=$1 log=$cache/$1.log status
   shift
-  rm -f "$servers/$name.missing"
+  rm -f "$cache/$name.missing"
   # Not as a condition, which would switch errexit off inside.
   set +e
   (
@@ -49,14 +50,14 @@ attempt() {
     grep -m 1 -E '^npm (error|ERR!)' "$log" ||
       grep -E '^(E|dev): ' "$log" | tail -n 1 | grep . ||
       printf '%s ended with %d\n' "$*" "$status"
-  } >"$servers/$name.missing"
-  printf 'dev: no %s: %s\n' "$name" "$(cat "$servers/$name.missing")" >&2
+  } >"$cache/$name.missing"
+  printf 'dev: no %s: %s\n' "$name" "$(cat "$cache/$name.missing")" >&2
 }
 
 # fetch NAME COMMAND...: an attempt whose command fills the directory $into, and
 # finds there what it fetched before.
 fetch() {
-  local into=$servers/$1
+  local into=$cache/$1
   if [ "$(cat "$into/command" 2>/dev/null)" != "${*:2}" ]; then
     say "fetching $1"
     rm -rf "$into"

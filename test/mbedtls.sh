@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# A second Mbed TLS. The library has to work with 2.28 of Debian 12, which does
+# TLS 1.2, and with 3.6 of Debian 13, which does TLS 1.3 too. Sourced by ./dev,
+# after test/server/fetch.sh.
+#
+# Of 3.6 the packages are only unpacked, below the directory here. What is built
+# against it knows where it lies, and finds it there when it runs.
+
+mbedtls=build-mbedtls
+
+# Leaves there either mbedtls-3.6, or mbedtls-3.6.missing with the reason why it
+# can't be had here. What is to be tested with it is then skipped, and
+# ./dev test --ci forgives that.
+fetch_mbedtls() {
+  local cache=$mbedtls
+  mkdir -p "$cache"
+  fetch mbedtls-3.6 unpack_suite trixie libmbedtls-dev libmbedtls21 \
+    libmbedx509-7 libmbedcrypto16
+}
+
+# Prints what meson has to be told to take 3.6 where it is there. That is an
+# option, since meson does not look again at the environment of a directory that
+# it has made.
+mbedtls_option() {
+  local path=${PKG_CONFIG_PATH-} ours
+  ours=$(find "$PWD/$mbedtls/mbedtls-3.6" -name pkgconfig 2>/dev/null) || true
+  path=$ours${ours:+${path:+:}}$path
+  printf -- '-Dpkg_config_path=%s' "${path//:/,}"
+}
+
+# unpack_suite SUITE PACKAGES...: packages of another Debian, from where this
+# machine gets its own, and checked as those are. apt has lists of its own for
+# them: what the machine knows of and installs stays as it is.
+unpack_suite() {
+  local suite=$1 lists=$PWD/$into/apt options mirror package
+  shift
+  command -v apt-get >/dev/null || die 'there is no apt-get'
+  [ ! -e "$into/unpacked" ] || return 0
+  mirror=$(debian_mirror)
+  if [ -z "$mirror" ]; then
+    as_root apt-get update
+    mirror=$(debian_mirror)
+  fi
+  [ -n "$mirror" ] || die "no source of apt's is Debian's"
+  mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
+  printf 'deb [signed-by=%s] %s %s main\n' \
+    /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$suite" \
+    >"$lists/sources.list"
+  # As root it would turn into a user who may not come here.
+  options=(-o "Dir::Etc::sourcelist=$lists/sources.list"
+    -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$lists/lists"
+    -o "Dir::Cache=$lists/cache" -o APT::Sandbox::User=root
+    -o APT::Update::Error-Mode=any)
+  apt-get "${options[@]}" update
+  (cd "$into" && apt-get "${options[@]}" download "$@")
+  for package in "$into"/*.deb; do dpkg-deb -x "$package" "$into"; done
+  rm -rf "$lists" "$into"/*.deb
+  # shellcheck disable=SC2016
+  find "$into" -name '*.pc' -exec \
+    sed -i 's|^prefix=.*|prefix=${pcfiledir}/../../..|' {} +
+  touch "$into/unpacked"
+}
+
+# Prints which mirror of Debian this machine uses, if it has asked one already.
+debian_mirror() {
+  apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' \
+    'Created-By: Packages' |
+    awk '$1 == "Debian/Debian" && !found { print $2; found = 1 }'
+}
