@@ -19,6 +19,15 @@ fetch_mbedtls() {
     libmbedx509-7 libmbedcrypto16
 }
 
+has_mbedtls() {
+  [ -d "$mbedtls/mbedtls-3.6" ]
+}
+
+# Whether what was built in a directory runs with it.
+with_mbedtls() {
+  ldd "$1/tool/uvsmtp" | grep "/$mbedtls/mbedtls-3.6/"
+}
+
 # Prints what meson has to be told to take 3.6 where it is there. That is an
 # option, since meson does not look again at the environment of a directory that
 # it has made.

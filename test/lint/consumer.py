@@ -101,6 +101,12 @@ def check(program, env, needs=None, needs_not=None):
         sys.exit(f"{program} asks for {needed}")
 
 
+def before(env, name, directory):
+    """An environment that has a directory before those that it had there."""
+    return dict(env, **{name: ":".join(
+        [str(directory), *filter(None, [env.get(name)])])})
+
+
 def stage(scratch, build_root):
     """Installs, and lets the pkg-config file say where. Returns what the
     environment of a build is then."""
@@ -111,8 +117,8 @@ def stage(scratch, build_root):
     prefix = re.search(r"^prefix=(.*)$", text, re.M).group(1)
     metadata.write_text(
         text.replace(f"prefix={prefix}", f"prefix={root}{prefix}", 1))
-    return dict(os.environ, PKG_CONFIG_PATH=str(metadata.parent),
-                LD_LIBRARY_PATH=str(metadata.parent.parent))
+    return before(before(os.environ, "PKG_CONFIG_PATH", metadata.parent),
+                  "LD_LIBRARY_PATH", metadata.parent.parent)
 
 
 def shared(scratch, source, build_root):
@@ -186,8 +192,8 @@ def uninstalled(scratch, source, build_root):
             sys.exit(f"no {says!r} in {commands!r}")
         commands = commands.replace(says, means)
     run("sh", "-e", "-c", commands, cwd=scratch)
-    check(scratch / "embed", dict(os.environ,
-                                  LD_LIBRARY_PATH=f"{build_root}/lib"),
+    check(scratch / "embed",
+          before(os.environ, "LD_LIBRARY_PATH", f"{build_root}/lib"),
           needs=SHARED)
 
 

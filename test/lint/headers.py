@@ -5,8 +5,8 @@
 usage: headers.py SOURCE_ROOT CC CXX
 
 The public ones as strict C11 and as C++17, together with their initialisers;
-the internal ones as C11. CC and CXX are commands, split at blanks; libuv's
-flags come from pkg-config.
+the internal ones as C11. CC and CXX are commands, split at blanks; the flags of
+libuv and Mbed TLS come from pkg-config.
 """
 
 import os
@@ -22,10 +22,10 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion",
 POSIX = "-D_POSIX_C_SOURCE=200809L"
 
 
-def uv_flags():
+def flags_of(package, check=True):
     flags = subprocess.run(
-        [os.environ.get("PKG_CONFIG", "pkg-config"), "--cflags", "libuv"],
-        check=True, capture_output=True, text=True).stdout.split()
+        [os.environ.get("PKG_CONFIG", "pkg-config"), "--cflags", package],
+        check=check, capture_output=True, text=True).stdout.split()
     return [flag.replace("-I", "-isystem", 1) for flag in flags]
 
 
@@ -65,7 +65,7 @@ def main():
         source = f'#include "{name}"\n' * 2 + initialisers(path.read_text())
         flags = [f"-I{root / 'include'}"]
         if str(name) in ("uvsmtp.h", "uvsmtp/file.h"):
-            flags += [POSIX, *uv_flags()]
+            flags += [POSIX, *flags_of("libuv")]
         for command, language in ((strict_c, "c"), (strict_cxx, "c++")):
             good, text = compiles(command + flags, language, source)
             if not good:
@@ -77,7 +77,9 @@ def main():
         flags = [f"-I{root / 'include'}", f"-I{root / 'lib'}",
                  "-Wno-unused-function"]
         if path.parent.name != "core":
-            flags += ["-D_GNU_SOURCE", *uv_flags()]
+            # Mbed TLS has a file of pkg-config's from 3.6 on.
+            flags += ["-D_GNU_SOURCE", *flags_of("libuv"),
+                      *flags_of("mbedtls", check=False)]
         # A translation unit may not be empty.
         source = f'#include "{name}"\n' * 2 + "extern int nothing;\n"
         good, text = compiles(strict_c + flags, "c", source)
