@@ -20,8 +20,8 @@ fetch_servers() {
   attempt dovecot installed dovecot dovecot-core dovecot-lmtpd
   attempt aiosmtpd installed aiosmtpd python3-aiosmtpd
   fetch exim unpack exim4-daemon-light usr/sbin/exim4 Debian-exim
-  fetch opensmtpd in_namespace unpack opensmtpd usr/sbin/smtpd opensmtpd \
-    opensmtpq
+  fetch opensmtpd in_namespace unpack "$(opensmtpd)" usr/sbin/smtpd \
+    opensmtpd opensmtpq
   fetch chasquid unpack chasquid usr/bin/chasquid
   fetch npm install_npm smtp-server@3.21.6
 }
@@ -74,16 +74,27 @@ installed() {
   PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || die "there is no $1"
 }
 
-# unpack PACKAGE PROGRAM USERS...: a Debian package, with the libraries that it
-# needs and the users that it would have made.
+# The name for unpack. In OpenSMTPD 6.8, which Debian 12 has, no handshake works
+# with OpenSSL 3.
+opensmtpd() {
+  local release
+  release=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME-}") || true
+  [ "$release" != bookworm ] || printf 'bookworm-backports/'
+  printf 'opensmtpd'
+}
+
+# unpack [SUITE/]PACKAGE PROGRAM USERS...: a Debian package, with the libraries
+# that it needs and the users that it would have made. SUITE is for one that is
+# not of this machine's release.
 unpack() {
-  local package=$1 program=$2 user libraries
+  local package=${1##*/} program=$2 get=(download "${1##*/}") user libraries
+  [ "$package" = "$1" ] || get=(download_from "${1%/*}" "$package")
   shift 2
   command -v apt-get >/dev/null || die 'there is no apt-get'
   if [ ! -e "$into/unpacked" ]; then
-    download "$package" || {
+    "${get[@]}" || {
       as_root apt-get update
-      download "$package"
+      "${get[@]}"
     }
     dpkg-deb -x "$into/$package"_*.deb "$into"
     [ -x "$into/$program" ] || die "no $program in $package"
@@ -107,8 +118,29 @@ in_namespace() {
   "$@"
 }
 
+# download PACKAGE OPTIONS...
 download() {
-  (cd "$into" && apt-get download "$1")
+  (cd "$into" && apt-get "${@:2}" download "$1")
+}
+
+# download_from SUITE PACKAGE: from the mirror that this machine has its release
+# from. The lists of the suite are kept here, so that nothing else comes from it,
+# now or later.
+download_from() {
+  local apt=$PWD/$into/apt mirror options
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' \
+    'Created-By: Packages' 'Origin: Debian' "Codename: ${1%%-*}" | head -n 1)
+  [ -n "$mirror" ] || {
+    printf "dev: no mirror of Debian's %s is known here\n" "${1%%-*}" >&2
+    return 1
+  }
+  mkdir -p "$apt/lists/partial" "$apt/cache"
+  printf 'deb [signed-by=%s] %s %s main\n' \
+    /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$1" >"$apt/list"
+  options=(-o "Dir::Etc::SourceList=$apt/list" -o Dir::Etc::SourceParts=-
+    -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache")
+  apt-get "${options[@]}" update && download "$2" "${options[@]}" &&
+    rm -rf "$apt"
 }
 
 # install_npm PACKAGE: Debian's npm only where there is none, since it can't be
