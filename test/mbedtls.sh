@@ -15,7 +15,7 @@ mbedtls=build-mbedtls
 fetch_mbedtls() {
   local cache=$mbedtls
   mkdir -p "$cache"
-  fetch mbedtls-3.6 unpack_suite trixie libmbedtls-dev libmbedtls21 \
+  fetch mbedtls-3.6 unpack_mbedtls trixie libmbedtls-dev libmbedtls21 \
     libmbedx509-7 libmbedcrypto16
 }
 
@@ -38,42 +38,16 @@ mbedtls_option() {
   printf -- '-Dpkg_config_path=%s' "${path//:/,}"
 }
 
-# unpack_suite SUITE PACKAGES...: packages of another Debian, from where this
-# machine gets its own, and checked as those are. apt has lists of its own for
-# them: what the machine knows of and installs stays as it is.
-unpack_suite() {
-  local suite=$1 lists=$PWD/$into/apt options mirror package
-  shift
+# unpack_mbedtls SUITE PACKAGES...
+unpack_mbedtls() {
+  local package
   command -v apt-get >/dev/null || die 'there is no apt-get'
   [ ! -e "$into/unpacked" ] || return 0
-  mirror=$(debian_mirror)
-  if [ -z "$mirror" ]; then
-    as_root apt-get update
-    mirror=$(debian_mirror)
-  fi
-  [ -n "$mirror" ] || die "no source of apt's is Debian's"
-  mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
-  printf 'deb [signed-by=%s] %s %s main\n' \
-    /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$suite" \
-    >"$lists/sources.list"
-  # As root it would turn into a user who may not come here.
-  options=(-o "Dir::Etc::sourcelist=$lists/sources.list"
-    -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$lists/lists"
-    -o "Dir::Cache=$lists/cache" -o APT::Sandbox::User=root
-    -o APT::Update::Error-Mode=any)
-  apt-get "${options[@]}" update
-  (cd "$into" && apt-get "${options[@]}" download "$@")
+  with_lists download_from "$@"
   for package in "$into"/*.deb; do dpkg-deb -x "$package" "$into"; done
-  rm -rf "$lists" "$into"/*.deb
+  rm "$into"/*.deb
   # shellcheck disable=SC2016
   find "$into" -name '*.pc' -exec \
     sed -i 's|^prefix=.*|prefix=${pcfiledir}/../../..|' {} +
   touch "$into/unpacked"
-}
-
-# Prints which mirror of Debian this machine uses, if it has asked one already.
-debian_mirror() {
-  apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' \
-    'Created-By: Packages' |
-    awk '$1 == "Debian/Debian" && !found { print $2; found = 1 }'
 }

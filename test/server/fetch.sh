@@ -92,10 +92,7 @@ unpack() {
   shift 2
   command -v apt-get >/dev/null || die 'there is no apt-get'
   if [ ! -e "$into/unpacked" ]; then
-    "${get[@]}" || {
-      as_root apt-get update
-      "${get[@]}"
-    }
+    with_lists "${get[@]}"
     dpkg-deb -x "$into/$package"_*.deb "$into"
     [ -x "$into/$program" ] || die "no $program in $package"
     touch "$into/unpacked"
@@ -118,28 +115,40 @@ in_namespace() {
   "$@"
 }
 
-# download PACKAGE OPTIONS...
-download() {
-  (cd "$into" && apt-get "${@:2}" download "$1")
+# with_lists COMMAND...: a download, which may need newer lists of apt.
+with_lists() {
+  "$@" || {
+    as_root apt-get update
+    "$@"
+  }
 }
 
-# download_from SUITE PACKAGE: from the mirror that this machine has its release
-# from. The lists of the suite are kept here, so that nothing else comes from it,
-# now or later.
+download() {
+  (cd "$into" && apt-get download "$1")
+}
+
+# download_from SUITE PACKAGES...: of another Debian, from the mirror that this
+# machine has its own from, and checked as that is. The lists of the suite are
+# kept here, so that nothing else comes from it, now or later.
 download_from() {
-  local apt=$PWD/$into/apt mirror options
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' \
-    'Created-By: Packages' 'Origin: Debian' "Codename: ${1%%-*}" | head -n 1)
+  local suite=$1 apt=$PWD/$into/apt mirror options
+  shift
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+    'Origin: Debian' 'Label: Debian' | sed -n 1p)
   [ -n "$mirror" ] || {
-    printf "dev: no mirror of Debian's %s is known here\n" "${1%%-*}" >&2
+    printf 'dev: apt knows of no mirror of Debian here\n' >&2
     return 1
   }
-  mkdir -p "$apt/lists/partial" "$apt/cache"
+  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
   printf 'deb [signed-by=%s] %s %s main\n' \
-    /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$1" >"$apt/list"
+    /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$suite" \
+    >"$apt/list"
+  # As root it would turn into a user who may not come here.
   options=(-o "Dir::Etc::SourceList=$apt/list" -o Dir::Etc::SourceParts=-
-    -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache")
-  apt-get "${options[@]}" update && download "$2" "${options[@]}" &&
+    -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache"
+    -o APT::Sandbox::User=root -o APT::Update::Error-Mode=any)
+  apt-get "${options[@]}" update &&
+    (cd "$into" && apt-get "${options[@]}" download "$@") &&
     rm -rf "$apt"
 }
 
