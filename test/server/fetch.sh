@@ -146,7 +146,8 @@ download_from() {
   # As root it would turn into a user who may not come here.
   options=(-o "Dir::Etc::SourceList=$apt/list" -o Dir::Etc::SourceParts=-
     -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache"
-    -o APT::Sandbox::User=root -o APT::Update::Error-Mode=any)
+    -o Acquire::Languages=none -o APT::Sandbox::User=root
+    -o APT::Update::Error-Mode=any)
   apt-get "${options[@]}" update &&
     (cd "$into" && apt-get "${options[@]}" download "$@") &&
     rm -rf "$apt"
