@@ -33,8 +33,8 @@ static const unsigned short preferred[] = {
 };
 
 /* Parts of Mbed TLS's names. */
-static const char* const broken[] = {"NULL", "PSK",    "RC4",    "DES",
-                                     "anon", "EXPORT", "ECJPAKE"};
+static const char broken[][8] = {"NULL", "PSK",    "RC4",    "DES",
+                                 "anon", "EXPORT", "ECJPAKE"};
 static const char prefix13[] = "TLS1-3-";
 
 void uvsmtp__tls_cipher_name(const char* mbed, char* out, size_t cap) {

@@ -16,7 +16,7 @@ enum { TICKETS_MAX = 4 };
 /* RFC 8446 6.2, RFC 5246 7.2.2. */
 static const struct {
   int number;
-  const char* text;
+  char text[32];
 } alerts[] = {
     {0, "close notify"},
     {10, "unexpected message"},

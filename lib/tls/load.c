@@ -22,7 +22,7 @@ enum {
 /* Where systems have the certificates that they trust: Debian, Arch, Gentoo;
  * Fedora; its successors' other place; SUSE; Alpine, OpenBSD, FreeBSD; FreeBSD
  * with the port; NetBSD. */
-static const char* const bundles[] = {
+static const char bundles[][52] = {
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",

@@ -191,6 +191,8 @@ def uninstalled(scratch, source, build_root):
         if says not in commands:
             sys.exit(f"no {says!r} in {commands!r}")
         commands = commands.replace(says, means)
+    # Paths that there are already may be those of a Mbed TLS.
+    commands = re.sub(r"(\w+_PATH)=(\S+)", r"\1=\2${\1:+:$\1}", commands)
     run("sh", "-e", "-c", commands, cwd=scratch)
     check(scratch / "embed",
           before(os.environ, "LD_LIBRARY_PATH", f"{build_root}/lib"),

@@ -6,7 +6,8 @@ usage: installed.py SOURCE_ROOT BUILD_ROOT CC
 
 Installs into a scratch directory, looks whether all that should be is there and
 nothing else, compiles the embedding example against it as
-a stranger would, and looks at what the shared library is called and asks for.
+a stranger would, and looks at what the shared library is called and asks for,
+and at what pkg-config tells.
 """
 
 import os
@@ -106,6 +107,11 @@ def main():
             *pkgconfig(env, "--cflags", "--libs"))
         if "libuvsmtp.so.0" not in dynamic(shared, "NEEDED"):
             sys.exit("the example does not ask for libuvsmtp.so.0")
+
+        # They are the library's own affair.
+        for flag in pkgconfig(env, "--libs"):
+            if re.search(r"mbed(tls|x509|crypto)|idn2", flag):
+                sys.exit(f"pkg-config says {flag} without --static")
 
         library = only(stage, "libuvsmtp.so.0")
         if dynamic(library, "SONAME") != ["libuvsmtp.so.0"]:
