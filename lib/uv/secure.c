@@ -33,22 +33,22 @@ static int default_settings(uvsmtp_env_t* env) {
   return err;
 }
 
-/* The host as it may stand in a certificate: without brackets and scope. A
- * local server has no name. */
-static const char* bare_host(const char* host, char* buf, size_t cap) {
+/* As it may stand in a certificate: without brackets and scope. A local server
+ * has no name. */
+static const char* bare(const char* name, char* buf) {
   size_t len;
-  if (host == NULL || host[0] == '/') return NULL;
-  if (host[0] == '[') host++;
-  len = strcspn(host, "]%");
-  if (len >= cap) return NULL; /* target.c let it pass: not reached */
-  memcpy(buf, host, len);
+  if (name == NULL || name[0] == '\0' || name[0] == '/') return NULL;
+  if (name[0] == '[') name++;
+  len = strcspn(name, "]%");
+  if (len > UVSMTP__HOST_MAX) len = UVSMTP__HOST_MAX; /* target.c sees to it */
+  memcpy(buf, name, len);
   buf[len] = '\0';
   return buf;
 }
 
 static int make_filter(uvsmtp_session_t* s, int strict) {
   const uvsmtp__target_t* t = uvsmtp__target_now(s);
-  char host[UVSMTP__HOST_MAX + 1];
+  char name[UVSMTP__HOST_MAX + 1];
   uvsmtp__tls_peer_t peer;
   uvsmtp_tls_t* tls;
   int err = 0;
@@ -59,11 +59,9 @@ static int make_filter(uvsmtp_session_t* s, int strict) {
   peer.host = t != NULL ? t->host : s->handed ? "" : "localhost";
   peer.port = uvsmtp__target_port(t, s->lmtp);
   peer.strict = strict;
-  peer.name =
-      t != NULL && t->tls_name != NULL ? t->tls_name : uvsmtp__tls_name(tls);
-  if (peer.name == NULL && peer.host[0] != '\0') {
-    peer.name = bare_host(peer.host, host, sizeof(host));
-  }
+  peer.name = uvsmtp__tls_name(tls);
+  if (t != NULL && t->tls_name != NULL) peer.name = bare(t->tls_name, name);
+  if (peer.name == NULL) peer.name = bare(peer.host, name);
   uvsmtp__enter(s->env);
   err = uvsmtp__tls_conn_new(&s->tls, &s->env->mem, tls, &peer);
   uvsmtp__leave(s->env);
