@@ -495,6 +495,51 @@ static void test_cache(void** state) {
   assert_int_equal(a.blocks, 0);
 }
 
+/* ------------------------------------------------------------------- names */
+
+/* By itself, since Mbed TLS's own comparison would hide what is wrong. */
+static void test_dns_names(void** state) {
+  static const struct {
+    const char* name;
+    const char* pattern;
+    int len; /* of the pattern, 0: all */
+    int is;
+  } v[] = {
+      {"mx.example.net", "mx.example.net", 0, 1},
+      {"mx.example.net", "MX.EXAMPLE.net", 0, 1},
+      {"mx.example.net", "*.example.net", 0, 1},
+      {"mx.example.net", "*.EXAMPLE.net", 0, 1},
+      {"mx.example.net", "mx.example.net\0", 15, 0},
+      {"mx.example.net", "mx.example.net\0.evil.example", 28, 0},
+      {"mx.example.net", "\0mx.example.net", 15, 0},
+      {"mx.example.net", "", 0, 0},
+      {"mx.example.net", "mx.example.ne", 0, 0},
+      {"mx.example.net", "x.example.net", 0, 0},
+      {"mx.example.net", "mx.example.net.", 0, 0},
+      {"mx.example.net", ".example.net", 0, 0},
+      {"mx.example.net", "*", 0, 0},
+      {"mx.example.net", "*.", 0, 0},
+      {"mx.example.net", "*.net", 0, 0},
+      {"mx.example.net", "*.*.net", 0, 0},
+      {"mx.example.net", "*mx.example.net", 0, 0},
+      {"mx.example.net", "m*.example.net", 0, 0},
+      {"mx.example.net", "*x.example.net", 0, 0},
+      {"a.mx.example.net", "*.example.net", 0, 0},
+      {"example.net", "*.example.net", 0, 0},
+      {"example.net", "*.net", 0, 0},
+      {"localhost", "localhost", 0, 1},
+      {"localhost", "*", 0, 0},
+  };
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+    size_t len = v[i].len == 0 ? strlen(v[i].pattern) : (size_t)v[i].len;
+    if (uvsmtp__tls_name_is(v[i].name, (const unsigned char*)v[i].pattern,
+                            len) != v[i].is)
+      fail_msg("%s by %s", v[i].name, v[i].pattern);
+  }
+}
+
 /* ------------------------------------------------------------------- words */
 
 static void test_text(void** state) {
@@ -542,6 +587,7 @@ int main(void) {
       cmocka_unit_test(test_client_certificate),
       cmocka_unit_test(test_passphrase),
       cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_dns_names),
       cmocka_unit_test(test_text),
   };
   return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -74,6 +74,8 @@ static const case_t cases[] = {
      "65.66.67.69", 0},
     {"address as a name", LEAF("DNS:65.66.67.68"), "65.66.67.68",
      UVSMTP_TLS_WRONG_NAME, "", 0},
+    {"address in a name's octets", LEAF("DNS:ABCD"), "65.66.67.68",
+     UVSMTP_TLS_WRONG_NAME, "", 0},
     {"address by a wildcard", LEAF("DNS:*.66.67.68"), "65.66.67.68",
      UVSMTP_TLS_WRONG_NAME, "", 0},
     {"name as an address", LEAF("IP6:mx.example.netxx"), "mx.example.netxx",
