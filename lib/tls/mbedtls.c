@@ -116,16 +116,30 @@ static const uint16_t groups[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
     MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
+/* 3.6.6 offers PSS to servers of TLS 1.2 as well, and then does not take it
+ * from them: PKCS#1 first, since most go by our order. TLS 1.3 has no PKCS#1 in
+ * its handshake (RFC 8446 4.2.3), so there it says something of certificates
+ * only. */
 static const uint16_t signatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
                                       MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
                                       MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
                                       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
                                       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
                                       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+                                      MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
                                       MBEDTLS_TLS1_3_SIG_NONE};
+
+/* For those that go by their own order there is max_version. */
+static const uint16_t signatures12[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_NONE};
 #endif
 
 /* Hashes from SHA-256 on, any curve, RSA from 2048 bits on. */
@@ -160,7 +174,8 @@ int uvsmtp__mbed_configure(uvsmtp_tls_t* tls, mbedtls_ssl_config* conf) {
   mbedtls_ssl_conf_max_tls_version(
       conf, (mbedtls_ssl_protocol_version)tls->max_version);
   mbedtls_ssl_conf_groups(conf, groups);
-  mbedtls_ssl_conf_sig_algs(conf, signatures);
+  mbedtls_ssl_conf_sig_algs(
+      conf, tls->max_version == UVSMTP_TLS_1_2 ? signatures12 : signatures);
 #endif
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3)
   /* Resumed or not, with a key exchange: forward secrecy. */
