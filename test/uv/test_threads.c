@@ -115,9 +115,90 @@ static void test_two_loops(void** state) {
   assert_int_equal(0, pthread_barrier_destroy(&all_sent));
 }
 
+/* ------------------------------------------------------------------- TLS */
+
+static void on_delivered(uvsmtp_session_t* s, const uvsmtp_result_t* result,
+                         void* arg) {
+  worker_t* w = arg;
+  (void)s;
+  if (uvsmtp_result_status(result) != 0 || uvsmtp_result_tls(result) == NULL ||
+      !uvsmtp_tls_info_verified(uvsmtp_result_tls(result))) {
+    w->wrong++;
+  } else {
+    w->accepted++;
+  }
+}
+
+/* Settings are of one loop, and so is what Mbed TLS has behind them. */
+static void* work_with_tls(void* arg) {
+  worker_t* w = arg;
+  peer_t* peer =
+      peer_play(0,
+                "TLS\n S 220 hi\n C EHLO\n S 250 hi\n C MAIL\n S 250 ok\n"
+                "C RCPT\n S 250 ok\n C DATA\n S 354 go\n T\n S 250 ok\n"
+                "C QUIT\n S 221 bye\n EOF");
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_tls_config_t trust = UVSMTP_TLS_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_session_t* s = NULL;
+  uvsmtp_env_t* env = NULL;
+  uvsmtp_tls_t* tls = NULL;
+  letter_t letter;
+  trust.ca.base = peer_certificate(peer);
+  trust.ca.len = strlen(peer_certificate(peer));
+  target.host = peer_host(peer);
+  target.port = peer_port(peer);
+  target.tls = UVSMTP_TLS_IMPLICIT;
+  config.target = &target;
+  config.local_name = "client.example";
+  if (uv_loop_init(&w->loop) != 0 ||
+      uvsmtp_env_new(&env, &w->loop, NULL) != 0 ||
+      uvsmtp_tls_new(&tls, &trust, NULL) != 0) {
+    abort();
+  }
+  target.tls_settings = tls;
+  if (uvsmtp_session_new(&s, env, &config) != 0) abort();
+  uvsmtp_tls_unref(tls); /* the session has it */
+  letter_init(&letter, "a@example.com", "b@example.org", body,
+              sizeof(body) - 1);
+  w->wrong += uvsmtp_connect(s, NULL, NULL, NULL) != 0;
+  w->wrong += uvsmtp_send(s, &letter.message, on_delivered, w) != 0;
+  w->wrong += uvsmtp_quit(s, NULL, NULL) != 0;
+  uv_run(&w->loop, UV_RUN_DEFAULT);
+  pthread_barrier_wait(&all_sent);
+  w->wrong += uvsmtp_session_close(s, on_closed, w) != 0;
+  uv_run(&w->loop, UV_RUN_DEFAULT);
+  w->wrong += uvsmtp_env_close(env, NULL, NULL) != 0;
+  uv_run(&w->loop, UV_RUN_DEFAULT);
+  w->left_open = uv_loop_close(&w->loop);
+  if (peer_finish(peer, NULL) != NULL) w->wrong++;
+  return NULL;
+}
+
+static void test_two_loops_with_tls(void** state) {
+  worker_t workers[THREADS];
+  int i;
+  (void)state;
+  memset(workers, 0, sizeof(workers));
+  assert_int_equal(0, pthread_barrier_init(&all_sent, NULL, THREADS));
+  for (i = 0; i < THREADS; i++) {
+    assert_int_equal(0, pthread_create(&workers[i].thread, NULL, work_with_tls,
+                                       &workers[i]));
+  }
+  for (i = 0; i < THREADS; i++) {
+    assert_int_equal(0, pthread_join(workers[i].thread, NULL));
+    assert_int_equal(1, workers[i].accepted);
+    assert_int_equal(1, workers[i].closed);
+    assert_int_equal(0, workers[i].wrong);
+    assert_int_equal(0, workers[i].left_open);
+  }
+  assert_int_equal(0, pthread_barrier_destroy(&all_sent));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_two_loops),
+      TEST(test_two_loops_with_tls),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

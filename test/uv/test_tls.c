@@ -384,6 +384,123 @@ static void a_given_connection_is_secured(void** state) {
   (void)state;
 }
 
+typedef struct hook_s {
+  uvsmtp_session_t* session;
+  int verdict;
+  int asked;
+  int busy; /* what a call from within came to */
+  unsigned int problems;
+  size_t certificates;
+  size_t first; /* octets of the server's own */
+  char name[64];
+} hook_t;
+
+static int on_verify(void* arg, const uvsmtp_tls_chain_t* chain) {
+  hook_t* h = arg;
+  const char* name = uvsmtp_tls_chain_name(chain);
+  h->asked++;
+  h->busy = uvsmtp_noop(h->session, NULL, NULL);
+  h->problems = uvsmtp_tls_chain_problems(chain);
+  h->certificates = uvsmtp_tls_chain_count(chain);
+  h->first = uvsmtp_tls_chain_certificate(chain, 0).len;
+  assert_int_equal(0, uvsmtp_tls_chain_certificate(chain, h->certificates).len);
+  snprintf(h->name, sizeof(h->name), "%s", name == NULL ? "" : name);
+  return h->verdict;
+}
+
+/* The hook has the last word, either way, whatever the policy. */
+static void a_hook_judges(void** state) {
+  static const struct {
+    int policy;
+    const char* name; /* right or wrong */
+    int verdict;
+    int status;
+    int cause;
+  } cases[] = {
+      {UVSMTP_TLS_IMPLICIT, NULL, UVSMTP_TLS_VERDICT_OWN, 0, 0},
+      {UVSMTP_TLS_IMPLICIT, "mx.example", UVSMTP_TLS_VERDICT_OWN, UVSMTP_ETLS,
+       0},
+      {UVSMTP_TLS_IMPLICIT, "mx.example", UVSMTP_TLS_VERDICT_TRUST, 0, 0},
+      {UVSMTP_TLS_IMPLICIT, NULL, UV_EPERM, UVSMTP_ETLS, UV_EPERM},
+      {UVSMTP_TLS_OPPORTUNISTIC, "mx.example", UVSMTP_TLS_VERDICT_OWN, 0, 0},
+      {UVSMTP_TLS_OPPORTUNISTIC, NULL, UV_EPERM, UVSMTP_ETLS, UV_EPERM},
+  };
+  size_t i;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    fixture_t fixture;
+    fixture_t* f = fixture_begin(&fixture);
+    int implicit = cases[i].policy == UVSMTP_TLS_IMPLICIT;
+    peer_t* peer = peer_play(
+        0, implicit ? "TLS\n" GREETED "C EHLO\n S 250 hi\n EOF"
+                    : GREETED OFFERS ASKED "TLS\n C EHLO\n S 250 hi\n EOF");
+    uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+    uvsmtp_tls_t* tls = NULL;
+    call_t connect = {0};
+    call_t hello = {0};
+    hook_t hook = {0};
+    hook.verdict = cases[i].verdict;
+    config.ca.base = peer_certificate(peer);
+    config.ca.len = strlen(peer_certificate(peer));
+    config.verify = on_verify;
+    config.verify_arg = &hook;
+    assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
+    hook.session = session_to(f, peer, tls, cases[i].policy, cases[i].name);
+    assert_int_equal(
+        0, CALL(&connect, f,
+                uvsmtp_connect(hook.session, NULL, on_call, &connect)));
+    assert_int_equal(
+        0, CALL(&hello, f, uvsmtp_hello(hook.session, on_call, &hello)));
+    wait_for(&hello);
+    assert_int_equal(1, hook.asked);
+    assert_int_equal(UV_EBUSY, hook.busy);
+    assert_int_equal(1, hook.certificates);
+    assert_true(hook.first > 100);
+    assert_int_equal(cases[i].name == NULL ? 0 : UVSMTP_TLS_WRONG_NAME,
+                     hook.problems);
+    assert_string_equal(cases[i].name == NULL ? "127.0.0.1" : cases[i].name,
+                        hook.name);
+    assert_int_equal(cases[i].status, implicit ? connect.status : hello.status);
+    assert_int_equal(cases[i].cause, implicit ? connect.cause : hello.cause);
+    close_session(f, hook.session);
+    uvsmtp_tls_unref(tls);
+    (void)peer_finish(peer, NULL);
+    fixture_finish(f);
+  }
+  (void)state;
+}
+
+/* More handshakes at once than a turn of the loop has time for. */
+static void handshakes_take_turns(void** state) {
+  enum { SESSIONS = 24 };
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  uvsmtp_tls_t* tls = trust(NULL, UVSMTP_TLS_INSECURE);
+  uvsmtp_session_t* s[SESSIONS];
+  peer_t* peer[SESSIONS];
+  call_t connect[SESSIONS];
+  int i;
+  memset(connect, 0, sizeof(connect));
+  for (i = 0; i < SESSIONS; i++) {
+    peer[i] = peer_play(0, "TLS\n" GREETED "EOF");
+    s[i] = session_to(f, peer[i], tls, UVSMTP_TLS_IMPLICIT, NULL);
+    assert_int_equal(0, CALL(&connect[i], f,
+                             uvsmtp_connect(s[i], NULL, on_call, &connect[i])));
+  }
+  for (i = 0; i < SESSIONS; i++) {
+    wait_for(&connect[i]);
+    assert_int_equal(0, connect[i].status);
+    /* Nobody to trust, and nobody was asked for. */
+    assert_false(uvsmtp_tls_info_verified(uvsmtp_session_tls(s[i])));
+  }
+  for (i = 0; i < SESSIONS; i++) {
+    close_session(f, s[i]);
+    assert_peer_done(peer[i]);
+  }
+  uvsmtp_tls_unref(tls);
+  fixture_finish(f);
+  (void)state;
+}
+
 /* Every allocation of the session fails once: never a hang, a leak, or an
  * acceptance without a message. */
 static void out_of_memory_at_any_time(void** state) {
@@ -439,6 +556,8 @@ int main(void) {
       TEST(garbage_is_no_handshake),
       TEST(a_handshake_ends_in_time),
       TEST(a_given_connection_is_secured),
+      TEST(a_hook_judges),
+      TEST(handshakes_take_turns),
       TEST(out_of_memory_at_any_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
