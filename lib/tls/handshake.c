@@ -3,6 +3,7 @@
  * one, and in which words it fails. */
 #include <errno.h>
 #include <mbedtls/error.h>
+#include <mbedtls/platform_util.h>
 #include <string.h>
 
 #include "tls/conn_int.h"
@@ -160,6 +161,7 @@ static void keep_session(uvsmtp__tls_conn_t* conn) {
   }
   /* It moves, which Mbed TLS's structs may: what it points to is its own. */
   e->session = session;
+  mbedtls_platform_zeroize(&session, sizeof(session));
   e->verified = info->verified;
   e->problems = info->problems;
   e->problem_text = uvsmtp__blob_ref(info->problem_text);

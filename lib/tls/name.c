@@ -26,6 +26,8 @@ enum {
 static int set_address(uvsmtp__tls_name_t* name, const char* text) {
   struct in_addr v4;
   size_t len = strcspn(text, "%"); /* "fe80::1%eth0": the zone is local */
+  /* It would pass over whatever is behind a blank. */
+  if (strpbrk(text, " \t\n\v\f\r") != NULL) return 0;
   if (inet_aton(text, &v4) != 0) {
     memcpy(name->address, &v4, 4);
     name->address_len = 4;

@@ -305,9 +305,9 @@ static void test_self_signed(void** state) {
 
 static void test_names_asked_for(void** state) {
   static const char* const wrong[] = {
-      "",           ".",          "a..b",         ".a",    "a.",
-      "-a.example", "a-.example", "a b",          "a_\nb", "1.2.3.4.5",
-      "a.256",      "[::1]",      "*.example.net"};
+      "",           ".",          "a..b",        ".a",           "a.",
+      "-a.example", "a-.example", "a b",         "a_\nb",        "1.2.3.4.5",
+      "a.256",      "[::1]",      "127.0.0.1 x", "*.example.net"};
   uvsmtp__tls_peer_t whom = {NULL, "192.0.2.1", 25, 1};
   char label[70];
   meeting_t m;
