@@ -157,6 +157,17 @@ static void moment(uvsmtp__words_t* w, const char* what,
   uvsmtp__words_add(w, " UTC\n");
 }
 
+/* By the algorithm's number in the SubjectPublicKeyInfo (RFC 3279 2.3): not all
+ * versions have a function that says it. */
+static const char* kind_of_key(const mbedtls_x509_crt* crt) {
+  static const char rsa[] = "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01";
+  static const char ec[] = "\x2A\x86\x48\xCE\x3D\x02\x01";
+  size_t len = crt->pk_raw.len < 24 ? crt->pk_raw.len : 24;
+  if (memmem(crt->pk_raw.p, len, rsa, sizeof(rsa) - 1) != NULL) return "RSA ";
+  if (memmem(crt->pk_raw.p, len, ec, sizeof(ec) - 1) != NULL) return "EC ";
+  return "";
+}
+
 int uvsmtp_tls_certificate_text(uvsmtp_slice_t certificate, char* buf,
                                 size_t cap) {
   mbedtls_x509_crt crt;
@@ -178,8 +189,7 @@ int uvsmtp_tls_certificate_text(uvsmtp_slice_t certificate, char* buf,
     moment(&w, "not before: ", &crt.valid_from);
     moment(&w, "not after: ", &crt.valid_to);
     uvsmtp__words_add(&w, "key: ");
-    uvsmtp__words_add(&w, mbedtls_pk_get_name(&crt.pk));
-    uvsmtp__words_add(&w, " ");
+    uvsmtp__words_add(&w, kind_of_key(&crt));
     uvsmtp__words_number(&w, (int)mbedtls_pk_get_bitlen(&crt.pk), 1);
     uvsmtp__words_add(&w, " bits\nnames: ");
     (void)uvsmtp__words_sans(&w, &crt, SIZE_MAX);
