@@ -242,6 +242,59 @@ static void test_cut_in_handshake(void** state) {
   close_pair(&p);
 }
 
+/* The server's first flight with `end` octets of it, and one octet changed, if
+ * that is among them: how the client's handshake ends. What an attacker can do
+ * to it must end in an error. */
+static int spoil(int version, size_t end, size_t change, size_t* len) {
+  char flight[8192];
+  uvsmtp_slice_t s;
+  pair_t p;
+  int rc;
+  open_pair(&p, version, 1);
+  connect_pair(&p, &strict);
+  start(&p);
+  peer_take(p.peer, p.conn);
+  (void)mbedtls_ssl_handshake(peer_ssl(p.peer));
+  *len = peer_lift(p.peer, flight, sizeof(flight));
+  if (end > *len) end = *len;
+  if (change < end) flight[change] ^= 0x10;
+  assert_int_equal(uvsmtp__tls_conn_input(p.conn, flight, end), 0);
+  do rc = uvsmtp__tls_conn_handshake(p.conn);
+  while (rc == UVSMTP__TLS_MORE);
+  if (rc == UVSMTP__TLS_WAIT) {
+    s = uvsmtp__tls_conn_peek(p.conn);
+    if (end == *len && s.len > 0) { /* took it, and goes on */
+      rc = peer_shake(p.peer, p.conn, 0);
+    }
+    if (rc == UVSMTP__TLS_WAIT) {
+      uvsmtp__tls_conn_end(p.conn);
+      rc = uvsmtp__tls_conn_handshake(p.conn);
+    }
+  }
+  if (rc < 0)
+    assert_true(
+        strlen(uvsmtp_tls_info_error_text(uvsmtp__tls_conn_info(p.conn))) > 0);
+  close_pair(&p);
+  return rc;
+}
+
+static void test_spoilt(void** state) {
+  size_t len = 0;
+  size_t n;
+  int i;
+  (void)state;
+  for (i = 0; i < versions(); i++) {
+    int version = version_of(i);
+    assert_int_equal(spoil(version, SIZE_MAX, SIZE_MAX, &len),
+                     UVSMTP__TLS_DONE);
+    for (n = 0; n + 60 < len; n += 1 + len / 40)
+      assert_int_equal(spoil(version, n, SIZE_MAX, &len), UVSMTP_ETLS);
+    /* But for the record's header, of which some octets say nothing. */
+    for (n = 5; n + 60 < len; n += 1 + len / 60)
+      assert_int_equal(spoil(version, SIZE_MAX, n, &len), UVSMTP_ETLS);
+  }
+}
+
 /* An alert is told by its name. */
 static void test_alert(void** state) {
   pair_t p;
@@ -632,6 +685,7 @@ int main(void) {
       cmocka_unit_test(test_steps),
       cmocka_unit_test(test_garbage),
       cmocka_unit_test(test_cut_in_handshake),
+      cmocka_unit_test(test_spoilt),
       cmocka_unit_test(test_alert),
       cmocka_unit_test(test_records),
       cmocka_unit_test(test_full_output),

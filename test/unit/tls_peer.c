@@ -361,6 +361,14 @@ int peer_hand(peer_t* p, uvsmtp__tls_conn_t* conn) {
   return err;
 }
 
+size_t peer_lift(peer_t* p, void* buf, size_t cap) {
+  size_t len = p->out_len;
+  assert_true(len <= cap);
+  memcpy(buf, p->out, len);
+  p->out_len = 0;
+  return len;
+}
+
 int peer_shake(peer_t* p, uvsmtp__tls_conn_t* conn, size_t piece) {
   int idle = 0;
   int rc = UVSMTP__TLS_WAIT;

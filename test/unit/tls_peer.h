@@ -73,6 +73,8 @@ void peer_take(peer_t* peer, uvsmtp__tls_conn_t* conn);
 void peer_give(peer_t* peer, uvsmtp__tls_conn_t* conn);
 /* The same, for a client that may have no memory: 0, or its error. */
 int peer_hand(peer_t* peer, uvsmtp__tls_conn_t* conn);
+/* Takes what the server has to say away from it; how many octets. */
+size_t peer_lift(peer_t* peer, void* buf, size_t cap);
 /* The server says it, encrypted; and reads up to cap octets. */
 void peer_say(peer_t* peer, const void* data, size_t len);
 int peer_hear(peer_t* peer, void* buf, size_t cap);
