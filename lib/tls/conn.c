@@ -116,6 +116,7 @@ static void offer(uvsmtp__tls_conn_t* conn) {
   if (e == NULL || mbedtls_ssl_set_session(&conn->ssl, &e->session) != 0)
     return;
   conn->offered = 1;
+  conn->earlier.until = e->until;
   conn->earlier.verified = e->verified;
   conn->earlier.problems = e->problems;
   conn->earlier.problem_text = uvsmtp__blob_ref(e->problem_text);

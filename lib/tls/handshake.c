@@ -135,6 +135,22 @@ static int refuse(uvsmtp__tls_conn_t* conn, unsigned char alert, int rc) {
 
 /* ---------------------------------------------------------------- sessions */
 
+/* How long to keep it, in seconds, 0: as long as the settings want; or -1: not
+ * at all. A ticket that came in a session that was resumed itself is good for
+ * as long as the one before it: there is a full handshake now and then. */
+static int64_t time_left(const uvsmtp__tls_conn_t* conn,
+                         const mbedtls_ssl_session* session, uint64_t now) {
+  uint32_t lifetime;
+  if (!uvsmtp__mbed_resumable(session, &lifetime)) return -1;
+  /* RFC 8446 4.6.1: to be thrown away at once. */
+  if (lifetime == 0 && conn->info->version == UVSMTP_TLS_1_3) return -1;
+  if (!conn->info->resumed) return lifetime;
+  if (conn->earlier.until <= now) return -1;
+  if (lifetime == 0 || lifetime > conn->earlier.until - now)
+    return (int64_t)(conn->earlier.until - now);
+  return lifetime;
+}
+
 /* Keeps what Mbed TLS has for the next connection. No memory: then not. */
 static void keep_session(uvsmtp__tls_conn_t* conn) {
   uvsmtp_tls_t* tls = conn->tls;
@@ -143,17 +159,18 @@ static void keep_session(uvsmtp__tls_conn_t* conn) {
   mbedtls_ssl_session session;
   uvsmtp__tls_entry_t* e = NULL;
   uvsmtp__blob_t* certificate;
-  uint32_t lifetime;
+  uint64_t now = uvsmtp__tls_now();
+  int64_t left = -1;
   if ((tls->flags & UVSMTP_TLS_NO_RESUMPTION) != 0) return;
   certificate = info->certificate != NULL
                     ? uvsmtp__blob_ref(info->certificate)
                     : uvsmtp__blob_new(&tls->mem, der.base, der.len);
   mbedtls_ssl_session_init(&session);
-  if (certificate != NULL &&
-      mbedtls_ssl_get_session(&conn->ssl, &session) == 0 &&
-      uvsmtp__mbed_resumable(&session, &lifetime))
-    e = uvsmtp__tls_cache_add(&tls->cache, conn->key, conn->key_len,
-                              uvsmtp__tls_now(), lifetime);
+  if (certificate != NULL && mbedtls_ssl_get_session(&conn->ssl, &session) == 0)
+    left = time_left(conn, &session, now);
+  if (left >= 0)
+    e = uvsmtp__tls_cache_add(&tls->cache, conn->key, conn->key_len, now,
+                              (uint32_t)left);
   if (e == NULL) {
     mbedtls_ssl_session_free(&session);
     uvsmtp__blob_unref(certificate);

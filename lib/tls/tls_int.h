@@ -227,6 +227,7 @@ typedef struct uvsmtp__tls_judge_s {
 
 /* What was found when the session that is to be resumed began. */
 typedef struct uvsmtp__tls_earlier_s {
+  uint64_t until;
   int verified;
   unsigned int problems;
   uvsmtp__blob_t* problem_text;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "alloc.h"
+#include "tls/tls_int.h"
 #include "tls_peer.h"
 
 enum { BULK = 300000 };
@@ -549,6 +550,45 @@ static void test_resumption(void** state) {
   }
 }
 
+/* The seconds that the only session has yet. */
+static uint64_t only_session(const pair_t* p, uvsmtp__tls_entry_t** entry) {
+  uvsmtp__link_t* link = uvsmtp__queue_first(&p->tls->cache.used);
+  assert_int_equal(p->tls->cache.count, 1);
+  *entry = UVSMTP__CONTAINER(link, uvsmtp__tls_entry_t, link);
+  return (*entry)->until - uvsmtp__tls_now();
+}
+
+/* The server's limit, if it is lower; and a session that begets another one
+ * does not make it live longer. */
+static void test_lifetime(void** state) {
+  uvsmtp__tls_entry_t* e;
+  int i;
+  (void)state;
+  for (i = 0; i < versions(); i++) {
+    peer_config_t c;
+    pair_t p;
+    memset(&c, 0, sizeof(c));
+    open_settings(&p, 0);
+    c.chain[0] = &server;
+    c.version = version_of(i);
+    c.tickets = 1;
+    c.lifetime = 3000;
+    p.peer = peer_new(&c);
+    assert_int_equal(visit(&p, &strict), 0);
+    assert_true(only_session(&p, &e) <= 3000);
+    assert_true(only_session(&p, &e) > 2000);
+    e->until = uvsmtp__tls_now() + 1000;
+    assert_int_equal(visit(&p, &strict), 1);
+    assert_true(only_session(&p, &e) <= 1000);
+    assert_int_equal(visit(&p, &strict), 1);
+    (void)only_session(&p, &e);
+    e->until = 0;
+    assert_int_equal(visit(&p, &strict), 0);
+    assert_stats(&p, 2, 2, 0, 1);
+    close_pair(&p);
+  }
+}
+
 static void test_no_resumption(void** state) {
   peer_config_t c;
   pair_t p;
@@ -607,6 +647,29 @@ static void test_version_changed(void** state) {
 }
 
 /* ------------------------------------------------------------------ memory */
+
+/* Beside Mbed TLS's own, a connection at rest holds little. */
+static void test_at_rest(void** state) {
+  int i;
+  (void)state;
+  for (i = 0; i < 2 * versions(); i++) {
+    size_t before;
+    size_t held;
+    pair_t p;
+    open_pair(&p, version_of(i / 2), 1);
+    (void)visit(&p, &strict);
+    if (i % 2) uvsmtp_tls_forget(p.tls); /* a full handshake */
+    before = p.alloc.octets;
+    peer_accept(p.peer);
+    connect_pair(&p, &strict);
+    assert_int_equal(peer_shake(p.peer, p.conn, 0), UVSMTP__TLS_DONE);
+    one_line_each_way(&p);
+    if (i % 2) uvsmtp_tls_forget(p.tls); /* what it left there */
+    held = p.alloc.octets - before - sizeof(mbedtls_ssl_context);
+    if (held > 600) fail_msg("%zu octets", held);
+    close_pair(&p);
+  }
+}
 
 /* All of it once, with the n-th allocation refused, and all after it if `on`
  * says so; 1: there was an n-th. */
@@ -695,9 +758,11 @@ int main(void) {
       cmocka_unit_test(test_renegotiation),
       cmocka_unit_test(test_input_cap),
       cmocka_unit_test(test_resumption),
+      cmocka_unit_test(test_lifetime),
       cmocka_unit_test(test_no_resumption),
       cmocka_unit_test(test_failed_resumption),
       cmocka_unit_test(test_version_changed),
+      cmocka_unit_test(test_at_rest),
       cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests(tests, make_certificates, free_certificates);

@@ -183,6 +183,7 @@ struct peer_s {
   int done; /* the handshake */
   int lost;
   int has_tickets;
+  uint32_t lifetime;
   unsigned char* in;
   size_t in_len;
   unsigned char* out;
@@ -240,6 +241,7 @@ static void configure(peer_t* p, const peer_config_t* c) {
   if (c->renegotiates)
     mbedtls_ssl_conf_renegotiation(&p->conf, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
   p->has_tickets = c->tickets;
+  p->lifetime = c->lifetime == 0 ? 86400 : c->lifetime;
   if (c->tickets)
     mbedtls_ssl_conf_session_tickets_cb(&p->conf, mbedtls_ssl_ticket_write,
                                         mbedtls_ssl_ticket_parse, &p->tickets);
@@ -254,7 +256,7 @@ void peer_forget(peer_t* p) {
     mbedtls_ssl_ticket_init(&p->tickets);
     assert_int_equal(
         mbedtls_ssl_ticket_setup(&p->tickets, mbedtls_ctr_drbg_random, &drbg,
-                                 MBEDTLS_CIPHER_AES_256_GCM, 86400),
+                                 MBEDTLS_CIPHER_AES_256_GCM, p->lifetime),
         0);
   } else {
     mbedtls_ssl_cache_free(&p->cache);
