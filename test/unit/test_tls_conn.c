@@ -589,6 +589,30 @@ static void test_lifetime(void** state) {
   }
 }
 
+/* However many tickets there are, few are taken, and what is behind them is
+ * seen. */
+static void test_many_tickets(void** state) {
+  peer_config_t c;
+  pair_t p;
+  (void)state;
+  if (versions() == 1) return;
+  memset(&c, 0, sizeof(c));
+  open_settings(&p, 0);
+  c.chain[0] = &server;
+  c.version = UVSMTP_TLS_1_3;
+  c.tickets = 1;
+  c.many = 50;
+  p.peer = peer_new(&c);
+  connect_pair(&p, &strict);
+  assert_int_equal(peer_shake(p.peer, p.conn, 0), UVSMTP__TLS_DONE);
+  one_line_each_way(&p);
+  assert_int_equal(p.conn->tickets, 4);
+  drop_conn(&p);
+  assert_stats(&p, 1, 0, 0, 1);
+  assert_int_equal(visit(&p, &strict), 1);
+  close_pair(&p);
+}
+
 static void test_no_resumption(void** state) {
   peer_config_t c;
   pair_t p;
@@ -759,6 +783,7 @@ int main(void) {
       cmocka_unit_test(test_input_cap),
       cmocka_unit_test(test_resumption),
       cmocka_unit_test(test_lifetime),
+      cmocka_unit_test(test_many_tickets),
       cmocka_unit_test(test_no_resumption),
       cmocka_unit_test(test_failed_resumption),
       cmocka_unit_test(test_version_changed),

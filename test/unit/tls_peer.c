@@ -238,6 +238,10 @@ static void configure(peer_t* p, const peer_config_t* c) {
     mbedtls_ssl_conf_ca_chain(&p->conf, &p->client_ca, NULL);
     mbedtls_ssl_conf_authmode(&p->conf, MBEDTLS_SSL_VERIFY_REQUIRED);
   }
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+  if (c->many > 0)
+    mbedtls_ssl_conf_new_session_tickets(&p->conf, (uint16_t)c->many);
+#endif
   if (c->renegotiates)
     mbedtls_ssl_conf_renegotiation(&p->conf, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
   p->has_tickets = c->tickets;

@@ -51,6 +51,7 @@ typedef struct peer_config_s {
   int suite;                    /* the only one, or 0 */
   const peer_cert_t* client_ca; /* asks for a certificate */
   int renegotiates;
+  int many;          /* tickets of TLS 1.3 in a handshake; 0: one */
   uint32_t lifetime; /* of tickets, in seconds; 0: a day */
 } peer_config_t;
 
