@@ -119,16 +119,6 @@ int uvsmtp__received(uvsmtp_session_t* s, const char* data, size_t len) {
   return err;
 }
 
-/* The connection has ended: cut off, unless the server has said before that it
- * would (RFC 8446 6.1). */
-int uvsmtp__received_end(uvsmtp_session_t* s, int cause) {
-  int err;
-  if (s->tls == NULL || s->shaking || cause != UV_EOF) return cause;
-  uvsmtp__tls_conn_end(s->tls);
-  err = drain(s);
-  return err != 0 ? err : cause;
-}
-
 /* ------------------------------------------------------------- the handshake
  */
 
@@ -174,17 +164,8 @@ static int step(uvsmtp_session_t* s) {
   return rc;
 }
 
-/* As far as it goes in this turn: of what is dear there is one step in a turn,
- * and all sessions together have their limit, since others wait too. 0, or an
- * error. */
-static int shake(uvsmtp_session_t* s) {
-  int rc = step(s);
-  s->shakes = rc == UVSMTP__TLS_MORE;
-  if (rc == UVSMTP__TLS_MORE) {
-    uvsmtp__kick(s);
-    return 0;
-  }
-  if (rc == UVSMTP__TLS_WAIT) return 0;
+/* The handshake is over, well (0) or not. */
+static int shaken(uvsmtp_session_t* s, int rc) {
   s->shaking = 0;
   if (rc != 0) {
     failed(s);
@@ -197,6 +178,39 @@ static int shake(uvsmtp_session_t* s) {
   s->again = 1;
   /* What came with the last of it. */
   return drain(s);
+}
+
+/* As far as it goes in this turn: of what is dear there is one step in a turn,
+ * and all sessions together have their limit, since others wait too. 0, or an
+ * error. */
+static int shake(uvsmtp_session_t* s) {
+  int rc = step(s);
+  s->shakes = rc == UVSMTP__TLS_MORE;
+  if (rc == UVSMTP__TLS_MORE) {
+    uvsmtp__kick(s);
+    return 0;
+  }
+  return rc == UVSMTP__TLS_WAIT ? 0 : shaken(s, rc);
+}
+
+/* The connection has ended: cut off, unless the server has said before that it
+ * would (RFC 8446 6.1). In a handshake, what came before may wait for its turn,
+ * and say why: there is no turn after this one. */
+int uvsmtp__received_end(uvsmtp_session_t* s, int cause) {
+  int err = 0;
+  if (s->tls == NULL) return cause;
+  if (cause == UV_EOF) uvsmtp__tls_conn_end(s->tls);
+  if (s->shaking) {
+    uvsmtp__enter(s->env);
+    do {
+      err = uvsmtp__tls_conn_handshake(s->tls);
+    } while (err == UVSMTP__TLS_MORE);
+    uvsmtp__leave(s->env);
+    err = err == UVSMTP__TLS_WAIT ? 0 : shaken(s, err);
+  } else if (cause == UV_EOF) {
+    err = drain(s);
+  }
+  return err != 0 ? err : cause;
 }
 
 int uvsmtp__secure(uvsmtp_session_t* s, int strict) {

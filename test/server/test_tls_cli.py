@@ -4,8 +4,10 @@ ssl. Arguments: TOOL SINK."""
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
+import threading
 
 import client
 import processes
@@ -20,6 +22,20 @@ PASSPHRASE = "correct horse"
 
 def verbs(lines):
     return [x.split(" ")[0] for x in lines if isinstance(x, str)]
+
+
+def answer(hello):
+    """What a server says to a client's first words, in TLS 1.2."""
+    context = secure.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = context.wrap_bio(incoming, outgoing, server_side=True)
+    incoming.write(hello)
+    try:
+        server.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
 
 
 class Policies(Case):
@@ -392,6 +408,31 @@ class People(Case):
         self.assertRegex(err, r"tls-error \(at TLS handshake before the "
                               r"greeting\): .* failed: .+; if it wants "
                               r"STARTTLS")
+
+    def test_alert(self):
+        """Why the server refused is told, though it has left right after."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"smtps://127.0.0.1:{listener.getsockname()[1]}"
+
+            def refuse():
+                for begun in (False, True):
+                    s, _ = listener.accept()
+                    with s:
+                        flight = answer(s.recv(65536)) if begun else b""
+                        # Fatal: handshake_failure (RFC 5246 7.2).
+                        s.sendall(flight + bytes.fromhex("15030300020228"))
+                        s.shutdown(socket.SHUT_WR)
+                        while s.recv(65536):
+                            pass
+
+            thread = threading.Thread(target=refuse, daemon=True)
+            thread.start()
+            for _ in range(2):
+                code, _, err = self.send(url, "--insecure")
+                self.assertEqual(code, 76)
+                self.assertIn("the server refused: handshake failure", err)
+                self.assertNotIn("if it wants STARTTLS", err)
+            thread.join(10)
 
     def test_cut(self):
         """A connection that is cut off within TLS is lost, and it says how."""
