@@ -88,9 +88,10 @@ static void put_insecure(text_t* t, const run_t* run,
   if (*reason == '\0')
     reason = uvsmtp_strerror(cause != 0 ? cause : UVSMTP_ETLS);
   put(t, "TLS with %s failed: %s", run->where, reason);
-  /* Nothing that it said was TLS. */
+  /* Nothing that it said was TLS, an alert neither. */
   if (uvsmtp_result_stage(r) == UVSMTP_STATE_WRAP && info != NULL &&
-      uvsmtp_tls_info_version(info) == 0)
+      uvsmtp_tls_info_version(info) == 0 && cause != UV_EOF &&
+      strstr(reason, "the server refused") == NULL)
     put(t, "; if it wants STARTTLS, that is smtp:// and --tls required");
 }
 
