@@ -157,7 +157,7 @@ UVSMTP_EXTERN int uvsmtp_result_stage(const uvsmtp_result_t* result);
 UVSMTP_EXTERN int uvsmtp_result_outcome(const uvsmtp_result_t* result);
 
 /* The deciding reply (final reply of a message, else that of the command), or
- * NULL when it was none that decided. */
+ * NULL when no reply decided. */
 UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_result_reply(
     const uvsmtp_result_t* result);
 
