@@ -293,7 +293,11 @@ ptrdiff_t uvsmtp__tls_conn_write(uvsmtp__tls_conn_t* conn,
       rc = put_record(conn, (const char*)slices[i].base + off, len);
     else
       rc = put_gathered(conn, slices + i, n - i, off, len);
-    if (rc <= 0) return uvsmtp__tls_conn_fail(conn, rc);
+    if (rc <= 0) {
+      /* What was taken before goes out: the caller has to know. */
+      int err = uvsmtp__tls_conn_fail(conn, rc);
+      return taken > 0 ? (ptrdiff_t)taken : err;
+    }
     taken += (size_t)rc;
     left -= (size_t)rc;
     off += (size_t)rc;
