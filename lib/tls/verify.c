@@ -42,7 +42,7 @@ unsigned int uvsmtp__tls_problems_of(uint32_t flags) {
 /* ------------------------------------------------------------------ issuer */
 
 static int same_name(const mbedtls_x509_buf* a, const mbedtls_x509_buf* b) {
-  return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+  return a->len == b->len && a->len > 0 && memcmp(a->p, b->p, a->len) == 0;
 }
 
 static int may_issue(const mbedtls_x509_crt* crt) {
@@ -207,6 +207,12 @@ static int judge(uvsmtp__tls_conn_t* conn, const mbedtls_x509_crt* leaf,
   uvsmtp__tls_judge_t* j = &conn->judge;
   uvsmtp_tls_info_t* info = conn->info;
   j->judged = 1;
+  /* 2.28 has us judge a list without any certificate as well. */
+  if (leaf->raw.len == 0) {
+    info->problems = UVSMTP_TLS_OTHER;
+    uvsmtp__tls_explain(conn, leaf);
+    return MBEDTLS_ERR_X509_FATAL_ERROR;
+  }
   j->problems |= check_name(conn, leaf) | check_use(leaf);
   if (j->top != NULL) {
     j->problems &= ~(unsigned int)UVSMTP_TLS_UNKNOWN_CA;

@@ -562,6 +562,24 @@ static void test_for_clients(void** state) {
   }
 }
 
+/* A list without any, which 2.28 has judged too. */
+static void test_no_certificate(void** state) {
+  uvsmtp__tls_peer_t whom = {"mx.example.net", "192.0.2.1", 25, 0};
+  mbedtls_x509_crt chain;
+  uint32_t flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+  meeting_t m;
+  (void)state;
+  prepare(&m);
+  assert_int_equal(uvsmtp_tls_new(&m.tls, &m.config, NULL), 0);
+  assert_int_equal(uvsmtp__tls_conn_new(&m.conn, &m.own, m.tls, &whom), 0);
+  mbedtls_x509_crt_init(&chain);
+  assert_int_equal(uvsmtp__tls_verify(m.conn, &chain, 0, &flags),
+                   MBEDTLS_ERR_X509_FATAL_ERROR);
+  assert_int_equal(uvsmtp_tls_info_problems(uvsmtp__tls_conn_info(m.conn)),
+                   UVSMTP_TLS_OTHER);
+  finish(&m);
+}
+
 /* A session goes on with what was found when it began. */
 static void test_resumed_facts(void** state) {
   uvsmtp__tls_peer_t whom = {"mx.example.net", "192.0.2.1", 25, 0};
@@ -596,6 +614,7 @@ int main(void) {
       cmocka_unit_test(test_pins),
       cmocka_unit_test(test_hook),
       cmocka_unit_test(test_for_clients),
+      cmocka_unit_test(test_no_certificate),
       cmocka_unit_test(test_resumed_facts),
   };
   return cmocka_run_group_tests(tests, make_roots, free_roots);
