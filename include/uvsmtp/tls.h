@@ -18,24 +18,23 @@ extern "C" {
 
 /* When a connection is secured (RFC 3207, RFC 8314). */
 enum uvsmtp_tls_policy {
-  UVSMTP_TLS_DEFAULT = 0, /* IMPLICIT for port 465, REQUIRED for port 587, NONE
-                             for a Unix socket, else OPPORTUNISTIC */
-  UVSMTP_TLS_NONE = 1,    /* clear text; uvsmtp_starttls may still be called */
-  UVSMTP_TLS_OPPORTUNISTIC =
-      2,                   /* STARTTLS where it is offered, else clear
-                              text. Whoever answers is taken for the
-                              server: what is wrong with the certificate
-                              is only reported (a wrong pin and a
-                              verify hook that refuses are still errors),
-                              so that this keeps out listeners, not those
-                              who can change what is sent. When the handshake fails the session
-                              ends: to go on in clear text is the caller's
-                              decision, by a new connect */
-  UVSMTP_TLS_REQUIRED = 3, /* STARTTLS, or nothing: without TLS only EHLO,
-                              STARTTLS, NOOP and QUIT leave, and the
-                              certificate has to be right */
-  UVSMTP_TLS_IMPLICIT = 4  /* TLS before the greeting, and the certificate has
-                              to be right */
+  /* IMPLICIT for port 465, REQUIRED for port 587, NONE for a Unix socket, else
+   * OPPORTUNISTIC. */
+  UVSMTP_TLS_DEFAULT = 0,
+  /* Clear text; uvsmtp_starttls may still be called. */
+  UVSMTP_TLS_NONE = 1,
+  /* STARTTLS where it is offered, else clear text. Whoever answers is taken for
+   * the server: what is wrong with the certificate is only reported (a wrong
+   * pin, or a hook that refuses, still fails), so that this keeps out
+   * listeners, not those who can change what is sent. When the handshake fails
+   * the session ends: to go on in clear text is the caller's decision, by a new
+   * connect. */
+  UVSMTP_TLS_OPPORTUNISTIC = 2,
+  /* STARTTLS, or nothing: without TLS only EHLO, STARTTLS, NOOP and QUIT leave,
+   * and the certificate has to be right. */
+  UVSMTP_TLS_REQUIRED = 3,
+  /* TLS before the greeting, and the certificate has to be right. */
+  UVSMTP_TLS_IMPLICIT = 4
 };
 
 /* Versions, as they stand on the wire. */
