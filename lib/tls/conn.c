@@ -310,6 +310,10 @@ ptrdiff_t uvsmtp__tls_conn_write(uvsmtp__tls_conn_t* conn,
 }
 
 void uvsmtp__tls_conn_close(uvsmtp__tls_conn_t* conn) {
+  if (!conn->info->established && conn->error == 0) {
+    /* Whoever ended it, and why: the handshake has failed too. */
+    (void)uvsmtp__tls_conn_fail(conn, MBEDTLS_ERR_SSL_CONN_EOF);
+  }
   if (!conn->info->established || conn->closed) return;
   if (conn->error != 0 && conn->error != UVSMTP__TLS_EOF) return;
   conn->closed = 1;
