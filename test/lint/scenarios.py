@@ -60,6 +60,13 @@ SCENARIOS = {
     "37": "octets behind the reply to STARTTLS in the same piece",
     "38": "250 to STARTTLS",
     "39": "STARTTLS not offered",
+    "40": "closed, cut or garbage within the handshake",
+    "41": "a certificate that is not right: refused, unless told otherwise",
+    "42": "TLS before the greeting; no server name for an address",
+    "43": "tickets of TLS 1.3 between replies",
+    "44": "a session that is resumed, and a server that does not want to",
+    "45": "the end by close_notify, and without",
+    "46": "a server that reads or writes slowly, within TLS",
     # Envelope
     "67": "MAIL refused: RSET, and the connection is good",
     "68": "421 to MAIL: closed, no RSET",
@@ -136,9 +143,8 @@ SCENARIOS = {
 # What waits for parts of the library that don't exist yet.
 PUT_OFF = {
     "33": "no AUTH yet",
-    **{str(n): "no handshakes yet" for n in range(40, 47)},
     **{str(n): "no AUTH yet" for n in range(47, 67)},
-    "83": "REQUIRETLS: no TLS yet",
+    "83": "REQUIRETLS: not yet",
     "117": "the connection lost with several messages in flight: one at a time",
     "118": "the next envelope before the verdict: one message at a time",
 }
