@@ -133,19 +133,22 @@ class Theirs:
 
 
 class Ours:
-    """The session API, through a child process."""
+    """The session API, through a child process. smtplib secures a connection
+    only when it is told to: so does this."""
 
+    PROGRAM = "tool"
     # smtplib says one thing at a time, and knows no BDAT.
     PIPELINING = False
 
     def __init__(self, lmtp=False, name=NAME, timeout=TIMEOUT, source=None):
         self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [client.programs["tool"]], stdin=subprocess.PIPE,
+            [client.programs[self.PROGRAM]], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.said)
         self.bind = {"bind_host": source[0], "bind_port": source[1]} \
             if source else {}
-        config = {"lmtp": lmtp, "name": name, "timeout": int(timeout * 1000)}
+        config = {"lmtp": lmtp, "name": name, "timeout": int(timeout * 1000),
+                  "tls": "none"}
         self.ask("session", {**config, "pipelining": self.PIPELINING,
                              "chunking": False})
 
@@ -164,7 +167,7 @@ class Ours:
 
     def call(self, name, *args):
         if name == "connect":
-            args = ({**args[0], **self.bind},)
+            args = ({"tls": "none", **args[0], **self.bind},)
         answer = self.ask(name, *args)
         record = blank(**{key: answer.get(key) for key in (
             "class", "refused", "sender", "has") if key in answer})

@@ -25,6 +25,7 @@ typedef struct run_s {
   uv_loop_t loop;
   uvsmtp_env_t* env;
   uvsmtp_session_t* session; /* NULL: none, or gone */
+  uvsmtp_tls_t* tls;         /* NULL: the environment's */
   json_t* config;
   json_t* out;
   int done;
@@ -62,10 +63,30 @@ static int64_t number_of(const json_t* object, const char* key) {
   return json_integer_value(json_object_get(object, key));
 }
 
-static void read_target(const json_t* from, uvsmtp_target_t* target) {
-  target->host = json_string_value(json_object_get(from, "host"));
+static const char* string_of(const json_t* object, const char* key) {
+  return json_string_value(json_object_get(object, key));
+}
+
+static int policy_of(const json_t* from) {
+  static const char* const names[] = {"none", "opportunistic", "required",
+                                      "implicit"};
+  const char* name = string_of(from, "tls");
+  int i;
+  if (name == NULL) return UVSMTP_TLS_DEFAULT;
+  for (i = 0; i < 4; i++)
+    if (strcmp(name, names[i]) == 0) return UVSMTP_TLS_NONE + i;
+  die("no such policy");
+  return 0;
+}
+
+static void read_target(const run_t* run, const json_t* from,
+                        uvsmtp_target_t* target) {
+  target->host = string_of(from, "host");
   target->port = (int)number_of(from, "port");
-  target->bind_host = json_string_value(json_object_get(from, "bind_host"));
+  target->tls = policy_of(from);
+  target->tls_settings = run->tls;
+  target->tls_name = string_of(from, "tls_name");
+  target->bind_host = string_of(from, "bind_host");
   target->bind_port = (int)number_of(from, "bind_port");
 }
 
@@ -189,6 +210,20 @@ static json_t* extensions_json(const uvsmtp_session_t* s) {
   return map;
 }
 
+/* The TLS of the connection; null: none. */
+static json_t* tls_json(const uvsmtp_tls_info_t* info) {
+  if (info == NULL) return json_null();
+  return json_pack("{sb sb sb ss ss ss ss si}", "established",
+                   uvsmtp_tls_info_established(info), "resumed",
+                   uvsmtp_tls_info_resumed(info), "verified",
+                   uvsmtp_tls_info_verified(info), "version",
+                   uvsmtp_tls_info_version_name(info), "cipher",
+                   uvsmtp_tls_info_cipher(info), "problems",
+                   uvsmtp_tls_info_problem_text(info), "failure",
+                   uvsmtp_tls_info_error_text(info), "certificate",
+                   (int)uvsmtp_tls_info_certificate(info).len);
+}
+
 /* What can be asked of the session after the call. */
 static void look(run_t* run) {
   const uvsmtp_session_t* s = run->session;
@@ -203,6 +238,7 @@ static void look(run_t* run) {
   json_object_set_new(out, "ehlo", reply_json(uvsmtp_session_ehlo_reply(s)));
   json_object_set_new(out, "helo", reply_json(uvsmtp_session_helo_reply(s)));
   json_object_set_new(out, "extensions", extensions_json(s));
+  json_object_set_new(out, "tls", tls_json(uvsmtp_session_tls(s)));
 }
 
 /* ------------------------------------------------------------------- calls */
@@ -213,9 +249,9 @@ static int new_session(run_t* run, const json_t* from) {
   uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
   const json_t* timeout = json_object_get(from, "timeout");
   int err;
-  read_target(from, &target);
+  read_target(run, from, &target);
   config.target = &target;
-  config.local_name = json_string_value(json_object_get(from, "name"));
+  config.local_name = string_of(from, "name");
   config.max_reply_line = (uint32_t)number_of(from, "max_reply_line");
   config.flags = (unsigned int)number_of(from, "flags");
   if (json_is_true(json_object_get(from, "lmtp")))
@@ -238,6 +274,56 @@ static int call_session(run_t* run, const json_t* op) {
   set_status(run, 0);
   run->done = 1;
   return new_session(run, run->config);
+}
+
+/* ["tls", {...}]: settings for all sessions that come, none of which has a
+ * cache yet. */
+static int call_tls(run_t* run, const json_t* op) {
+  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+  const json_t* from = json_array_get(op, 1);
+  const char* reason = NULL;
+  int err;
+  config.ca_file = string_of(from, "ca");
+  config.flags = (unsigned int)number_of(from, "flags");
+  config.min_version = (int)number_of(from, "min_version");
+  config.max_version = (int)number_of(from, "max_version");
+  config.cache_size = (uint32_t)number_of(from, "cache_size");
+  config.cache_age = (uint32_t)number_of(from, "cache_age");
+  uvsmtp_tls_unref(run->tls);
+  run->tls = NULL;
+  err = uvsmtp_tls_new(&run->tls, &config, &reason);
+  if (err != 0 && reason != NULL) fprintf(stderr, "tls: %s\n", reason);
+  set_status(run, err);
+  run->done = 1;
+  return err;
+}
+
+/* What can be asked of the settings. */
+static int call_stats(run_t* run, const json_t* op) {
+  uvsmtp_tls_stats_t stats = UVSMTP_TLS_STATS_INIT;
+  int err;
+  (void)op;
+  if (run->tls == NULL) die("no settings");
+  err = uvsmtp_tls_stats(run->tls, &stats);
+  json_object_set_new(
+      run->out, "stats",
+      json_pack("{sI sI sI sI sI}", "full", (json_int_t)stats.full, "resumed",
+                (json_int_t)stats.resumed, "refused", (json_int_t)stats.refused,
+                "failed", (json_int_t)stats.failed, "cached",
+                (json_int_t)stats.cached));
+  json_object_set_new(run->out, "newest",
+                      json_integer(uvsmtp_tls_library_version()));
+  set_status(run, err);
+  run->done = 1;
+  return err;
+}
+
+static int call_forget(run_t* run, const json_t* op) {
+  (void)op;
+  uvsmtp_tls_forget(run->tls);
+  set_status(run, 0);
+  run->done = 1;
+  return 0;
 }
 
 /* The session with its connection is gone, and what comes next finds a new one:
@@ -264,8 +350,13 @@ static int call_connect(run_t* run, const json_t* op) {
   const json_t* from = json_array_get(op, 1);
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
   if (from == NULL) return uvsmtp_connect(run->session, NULL, on_result, run);
-  read_target(from, &target);
+  read_target(run, from, &target);
   return uvsmtp_connect(run->session, &target, on_result, run);
+}
+
+static int call_starttls(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_starttls(run->session, on_result, run);
 }
 
 static int call_ehlo(run_t* run, const json_t* op) {
@@ -403,8 +494,18 @@ static const verb_t verbs[] = {
     {"expn", call_expn},         {"help", call_help},
     {"has_extn", call_has_extn}, {"debug", call_debug},
     {"idle", call_idle},         {"close", call_close},
-    {"end", call_end},
+    {"end", call_end},           {"starttls", call_starttls},
+    {"tls", call_tls},           {"stats", call_stats},
+    {"forget", call_forget},
 };
+
+static int needs_session(const char* name) {
+  static const char* const without[] = {"session", "tls", "stats", "forget"};
+  size_t i;
+  for (i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+    if (strcmp(name, without[i]) == 0) return 0;
+  return 1;
+}
 
 static void serve(run_t* run, const json_t* op) {
   const char* name = text_at(op, 0);
@@ -413,7 +514,7 @@ static void serve(run_t* run, const json_t* op) {
   if (name == NULL) die("no call");
   run->out = json_object();
   run->done = 0;
-  if (run->session == NULL && strcmp(name, "session") != 0 &&
+  if (run->session == NULL && needs_session(name) &&
       (run->config == NULL || new_session(run, run->config) != 0))
     die("no session");
   for (i = 0; strcmp(name, verbs[i].name) != 0;)
@@ -436,6 +537,7 @@ static void tidy(run_t* run) {
   if (run->session != NULL) uvsmtp_session_close(run->session, on_closed, run);
   uv_run(&run->loop, UV_RUN_DEFAULT);
   if (uvsmtp_env_close(run->env, NULL, NULL) != 0) die("the session is left");
+  uvsmtp_tls_unref(run->tls);
   uv_run(&run->loop, UV_RUN_DEFAULT);
   if (uv_loop_close(&run->loop) != 0) die("handles are left");
   json_decref(run->out);
