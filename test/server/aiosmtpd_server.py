@@ -5,6 +5,7 @@ import asyncio
 import itertools
 import json
 import os
+import ssl
 import sys
 
 from aiosmtpd.lmtp import LMTP
@@ -20,12 +21,14 @@ def word_of(table, address):
     return found and f"{found[0]} {found[1]}"
 
 
-def store(sender, address, content):
+def store(sender, address, content, tls):
     box = os.path.join(description["mail"], address.split("@")[0], "Maildir")
     os.makedirs(f"{box}/new", exist_ok=True)
     name = f"{next(numbers):06}"
     with open(f"{box}/{name}", "wb") as f:
         f.write(f"Return-Path: <{sender}>\r\n".encode())
+        if tls is not None:
+            f.write(f"Received: by {tls.version()}\r\n".encode())
         f.write(content)
     os.rename(f"{box}/{name}", f"{box}/new/{name}")
 
@@ -58,7 +61,8 @@ class Handler:
         for address, verdict in zip(envelope.rcpt_tos, verdicts):
             if not verdict:
                 # It takes the brackets of a null sender for the address.
-                store(envelope.mail_from.strip("<>"), address, envelope.content)
+                store(envelope.mail_from.strip("<>"), address, envelope.content,
+                      server.transport.get_extra_info("ssl_object"))
         if not self.lmtp:
             return "250 2.0.0 stored"
         # It knows of one reply only: this is one a recipient (RFC 2033 4.2).
@@ -74,6 +78,8 @@ class Legacy(SMTP):
 
 async def serve():
     loop = asyncio.get_running_loop()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(description["chain"], description["key"])
 
     def maker(name):
         small = name == "small"
@@ -82,10 +88,12 @@ async def serve():
         return lambda: kind(
             Handler(lmtp), hostname="mx.example.test", enable_SMTPUTF8=True,
             data_size_limit=description["small" if small else "size"],
-            loop=loop)
+            tls_context=tls if name.endswith("starttls") else None, loop=loop)
 
     for name, port in description["ports"].items():
-        await loop.create_server(maker(name), "127.0.0.1", port)
+        await loop.create_server(
+            maker(name), "127.0.0.1", port,
+            ssl=tls if name in ("smtps", "lmtps") else None)
     for name, path in description["paths"].items():
         await loop.create_unix_server(maker(name), path)
     await loop.create_future()

@@ -32,7 +32,7 @@ MODES = {
 }
 
 # Paths from the command line; see main.
-programs = {"tool": None, "sink": None}
+programs = {"tool": None, "sink": None, "session": None}
 
 STATUSES = {
     "ok": {0}, "partial": {67}, "recipients-refused": {67, 75},
@@ -382,6 +382,8 @@ def main():
         sys.exit(64)
     programs["tool"] = os.path.abspath(sys.argv[1])
     programs["sink"] = os.path.abspath(sys.argv[2])
+    programs["session"] = os.path.abspath(os.path.join(
+        os.path.dirname(sys.argv[1]), "..", "test", "server", "session"))
     outcome = unittest.main(
         argv=[sys.argv[0], *sys.argv[3:]], verbosity=2, exit=False).result
     processes.run_cleanups()

@@ -20,12 +20,14 @@ function wordOf(table, address) {
   return Object.assign(new Error(found[1]), { responseCode: found[0] });
 }
 
-function store(sender, address, content) {
+function store(sender, address, content, tls) {
   const box = path.join(description.mail, address.split('@')[0], 'Maildir');
   const name = String(++number).padStart(6, '0');
   fs.mkdirSync(path.join(box, 'new'), { recursive: true });
   fs.writeFileSync(path.join(box, name), Buffer.concat(
-    [Buffer.from(`Return-Path: <${sender}>\r\n`), ...content]));
+    [Buffer.from(`Return-Path: <${sender}>\r\n`),
+      Buffer.from(tls ? `Received: by ${tls.version}\r\n` : ''),
+      ...content]));
   fs.renameSync(path.join(box, name), path.join(box, 'new', name));
 }
 
@@ -52,18 +54,26 @@ function finish(stream, session, lmtp, content, callback) {
   }
   const from = session.envelope.mailFrom.address || '';
   to.forEach((address, i) => {
-    if (!verdicts[i]) store(from, address, content);
+    if (!verdicts[i]) store(from, address, content, session.tlsOptions);
   });
   callback(null, lmtp ?
     to.map((address, i) => verdicts[i] || `2.1.5 <${address}> stored`) :
     '2.0.0 stored');
 }
 
+const tls = {
+  key: fs.readFileSync(description.key),
+  cert: fs.readFileSync(description.chain),
+};
 const special = {
   legacy: { disabledCommands: ['AUTH', 'STARTTLS', 'EHLO'] },
   small: { size: description.small },
   lmtp: { lmtp: true },
   lmtp_path: { lmtp: true },
+  starttls: { ...tls, disabledCommands: ['AUTH'] },
+  smtps: { ...tls, secure: true },
+  lmtp_starttls: { ...tls, lmtp: true, disabledCommands: ['AUTH'] },
+  lmtps: { ...tls, lmtp: true, secure: true },
   bare: {
     hidePIPELINING: true, hide8BITMIME: true, hideSMTPUTF8: true,
     hideSize: true, hideENHANCEDSTATUSCODES: true, hideDSN: true,

@@ -18,7 +18,7 @@ import unittest
 import client
 from processes import (free_port, listens, need_root, program, read, user_ids,
                        write)
-from servers import USERS, Server, fill
+from servers import USERS, Secured, Server, fill
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, "..", "..", "build-servers")
@@ -85,6 +85,9 @@ SENDERS = {
 class Other(Server):
     """What these servers have in common."""
     PORTS = ("smtp",)
+    # Ports for TLS, and what makes us do without at the others.
+    SECURED = ("starttls", "smtps")
+    CLEAR = ()
     WORDS = WORDS
     SENDERS = SENDERS
     # The end of a line in what is stored, and the header lines on top of it.
@@ -95,16 +98,20 @@ class Other(Server):
     # Messages that are refused at the end, by their names in test_others.py,
     # with the code and the enhanced code.
     REFUSED = {}
-    # Whom mail to this server is from.
-    SENDER = client.SENDER
 
     def __init__(self):
         super().__init__()
         self.port = {}
 
     def take_ports(self):
-        self.port = {name: free_port() for name in self.PORTS}
+        self.port = {name: free_port() for name in (*self.PORTS, *self.SECURED)}
         return {name.upper(): port for name, port in self.port.items()}
+
+    def take_values(self):
+        """What all configurations are filled with."""
+        chain, key = self.certify()
+        return {**self.take_ports(), "DIR": self.dir, "CHAIN": chain,
+                "KEY": key}
 
     def ready(self):
         return all(listens(("127.0.0.1", port)) for port in self.port.values())
@@ -117,12 +124,23 @@ class Other(Server):
         """Name to Way, for each way to a server that offers all it can."""
         raise NotImplementedError
 
+    def secured(self):
+        known = {
+            "starttls": lambda port: Secured(port),
+            "smtps": lambda port: Secured(port, "smtps", ()),
+            "lmtp_starttls": lambda port: Secured(port, "lmtp"),
+            "lmtps": lambda port: Secured(port, "lmtp", ("--tls", "implicit")),
+        }
+        return {name: known[name](self.port[name]) for name in self.SECURED}
+
+    def without_tls(self):
+        return None if self.CLEAR else self.port["smtp"]
+
     def as_stored(self, message):
         """What is stored of a message below the lines of ADDED, with LF."""
         return client.normalised(message)
 
     def text_of(self, raw):
-        """The same of what was stored."""
         return client.stored_text(raw, self.ADDED)
 
     def wanted(self, message):
@@ -141,9 +159,13 @@ log_file_path = @DIR@/spool/%slog
 pid_file_path = @DIR@/spool/pid
 syslog_timestamp = false
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = @SMTP@ : @LEGACY@ : @SMALL@
+daemon_smtp_ports = @SMTP@ : @LEGACY@ : @SMALL@ : @STARTTLS@ : @SMTPS@
+tls_on_connect_ports = @SMTPS@
 message_size_limit = ${if eq{$received_port}{@SMALL@}{@LIMIT@}{@MIB@M}}
-tls_advertise_hosts =
+tls_advertise_hosts = ${if eq{$received_port}{@STARTTLS@}{*}}
+tls_resumption_hosts = *
+tls_certificate = @CHAIN@
+tls_privatekey = @KEY@
 chunking_advertise_hosts = *
 dsn_advertise_hosts = *
 smtp_enforce_sync = true
@@ -219,6 +241,7 @@ class Exim(Other):
     LOG = "spool/mainlog"
     PORTS = ("smtp", "legacy", "small")
     NULL_SENDER = rb"Return-path: <>\n"
+    BY_TLS = rb"\(TLS(1\.[23])\) tls TLS_"
 
     def configure(self):
         need_root()
@@ -226,8 +249,8 @@ class Exim(Other):
         uid, gid = user_ids("Debian-exim", "exim4-daemon-light")
         # Its own user starts it again, and may not be able to reach ours.
         self.exim = shutil.copy(packed, os.path.join(self.dir, "exim"))
-        values = {**self.take_ports(), "LIMIT": SMALL, "MIB": SIZE_MIB,
-                  "DIR": self.dir, "EXIM": self.exim,
+        values = {**self.take_values(), "LIMIT": SMALL, "MIB": SIZE_MIB,
+                  "EXIM": self.exim,
                   "SENDERS": exim_rules(self.SENDERS, "$sender_address"),
                   "RCPTS": exim_rules(
                       {w: r for w, r in WORDS.items()
@@ -244,6 +267,7 @@ class Exim(Other):
         write(f"{self.dir}/{self.LOG}", "")
         for name in ("spool", "mail", self.LOG):
             os.chown(f"{self.dir}/{name}", uid, gid)
+        os.chown(values["KEY"], uid, gid)
 
     def command(self):
         return [self.exim, "-C", self.conf, "-bdf"]
@@ -265,8 +289,14 @@ smtp max-message-size @MIB@M
 smtp limit max-rcpt 10000
 smtp limit max-mails 100000
 @FILTERS@
-filter all chain { @CHAIN@ }
+filter all chain { @CHAINED@ }
+pki ours cert "@CHAIN@"
+pki ours key "@KEY@"
 listen on 127.0.0.1 port @SMTP@ hostname mx.example.test filter all
+listen on 127.0.0.1 port @STARTTLS@ tls pki ours hostname mx.example.test \
+  filter all
+listen on 127.0.0.1 port @SMTPS@ smtps pki ours hostname mx.example.test \
+  filter all
 action store maildir "@DIR@/mail/%{dest.user}/Maildir" virtual <names>
 match from any for domain example.test action store
 """
@@ -280,6 +310,9 @@ for name in group hosts nsswitch.conf passwd protocols services; do
   [ ! -e "/etc/$name" ] || cp "/etc/$name" "$3"
 done
 echo 'lookup file' >"$3/resolv.conf"
+# It starts with a file of authorities only, though it asks nobody.
+mkdir -p "$3/ssl/certs"
+cp "$4" "$3/ssl/certs/ca-certificates.crt"
 mount --bind "$3" /etc
 for dir in /var/lib /var/spool /run; do
   mount -t tmpfs -o mode=755 none "$dir"
@@ -298,6 +331,9 @@ class OpenSmtpd(Other):
     identifier, and keeps nothing of a line from a NUL on."""
     WORDS = {word: r for word, r in WORDS.items() if not r.final}
     NULL_SENDER = rb"Delivered-To:"
+    KEY = "rsa"
+    RESUMES = False
+    BY_TLS = rb"\(TLSv(1\.[23]):"
     REFUSED = dict.fromkeys(
         ("first line is a dot", "first line begins with a dot", "only dots"),
         (550, "5.7.1"))
@@ -319,9 +355,9 @@ class OpenSmtpd(Other):
                     f'"{r.code} {r.enhanced} {r.text}"')
         self.conf = os.path.join(self.dir, "smtpd.conf")
         write(self.conf, fill(OPENSMTPD_CONF, {
-            **self.take_ports(), "DIR": self.dir, "MIB": SIZE_MIB,
+            **self.take_values(), "MIB": SIZE_MIB,
             "FILTERS": "\n".join(filters.values()),
-            "CHAIN": ", ".join(filters)}))
+            "CHAINED": ", ".join(filters)}))
         os.chmod(self.conf, 0o600)
         write(f"{self.dir}/names", "@ opensmtpd\n")
         self.start = os.path.join(self.dir, "start")
@@ -331,7 +367,7 @@ class OpenSmtpd(Other):
 
     def command(self):
         return ["unshare", "--mount", "--propagation", "private", "/bin/sh",
-                self.start, self.packed, self.conf, f"{self.dir}/etc"]
+                self.start, self.packed, self.conf, f"{self.dir}/etc", self.ca]
 
     def ways(self):
         return {"SMTP": Way(self.url(), PLAIN)}
@@ -350,6 +386,8 @@ CHASQUID_CONF = """\
 hostname: "mx.example.test"
 max_data_size_mb: @MIB@
 smtp_address: "127.0.0.1:@SMTP@"
+submission_address: "127.0.0.1:@SUBMISSION@"
+submission_over_tls_address: "127.0.0.1:@SUBMISSIONS@"
 data_dir: "@DIR@/data"
 mail_log_path: "@DIR@/mail.log"
 dovecot_auth: false
@@ -378,12 +416,17 @@ def executable(path, text):
 
 class Chasquid(Other):
     """chasquid. It says itself who is unknown; a program of ours sees the text
-    and refuses it. It takes no text whose header it can't read.
+    and refuses it. It takes no text whose header it can't read. All its ports
+    have TLS; submission and submissions want to know who sends.
 
     It asks the DNS for the sender's domain (RFC 7208), but for domains that
     have no business there (RFC 7686): nothing is to leave this machine.
     """
     SENDER = "sender@example.onion"
+    PORTS = ("smtp", "submission", "submissions")
+    SECURED = ()
+    CLEAR = ("--tls", "none")
+    BY_TLS = rb"\(over SMTP, TLS-(1\.[23]), "
     NULL_SENDER = rb'(?s)Received: .*\(over SMTP, .*envelope from "<>"\)'
     REFUSED = dict.fromkeys(
         ("first line is a dot", "first line begins with a dot", "only dots",
@@ -396,9 +439,11 @@ class Chasquid(Other):
     def configure(self):
         chasquid = fetched("chasquid", "usr/bin/chasquid")
         self.conf = os.path.join(self.dir, "conf")
-        certificate(f"{self.conf}/certs/mx.example.test", "fullchain.pem",
-                    "privkey.pem")
-        values = {**self.take_ports(), "DIR": self.dir, "MIB": SIZE_MIB}
+        values = {**self.take_values(), "MIB": SIZE_MIB}
+        certs = f"{self.conf}/certs/mx.example.test"
+        os.makedirs(certs)
+        shutil.copy(values["CHAIN"], f"{certs}/fullchain.pem")
+        shutil.copy(values["KEY"], f"{certs}/privkey.pem")
         write(f"{self.conf}/chasquid.conf", fill(CHASQUID_CONF, values))
         deliver = f"{self.dir}/deliver"
         executable(deliver, fill(CHASQUID_DELIVER, values))
@@ -419,18 +464,12 @@ class Chasquid(Other):
     def ways(self):
         return {"SMTP": Way(self.url(), PIPELINED)}
 
+    def secured(self):
+        return {"starttls": Secured(self.port["smtp"])}
 
-def certificate(directory, chain, key):
-    """Makes a certificate for a server that doesn't start without one."""
-    os.makedirs(directory)
-    done = subprocess.run(
-        [program("openssl", "openssl"), "req", "-x509", "-newkey", "ec",
-         "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=mx.example.test", "-out", f"{directory}/{chain}",
-         "-keyout", f"{directory}/{key}"],
-        stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"openssl: {done.stderr.decode()}")
+    def submission(self):
+        return {"submission": Secured(self.port["submission"]),
+                "submissions": Secured(self.port["submissions"], "smtps", ())}
 
 
 # ------------------------------------------------- aiosmtpd, npm's smtp-server
@@ -439,18 +478,23 @@ class Programmed(Other):
     """A server that is a library: a program of ours makes servers of it, with
     Maildirs, from the description that it gets as its argument."""
     PORTS = ("smtp", "legacy", "small", "lmtp")
+    SECURED = ("starttls", "smtps", "lmtp_starttls", "lmtps")
+    VERDICTS = {word: (r.outcome, r.code) for word, r in WORDS.items()
+                if r.final}
+    BY_TLS = rb"Received: by TLSv(1\.[23])\r\n"
     SOCKETS = ("smtp_path", "lmtp_path")
     LINE_END = b"\r\n"
     MODES = PLAIN
 
     def configure(self):
-        self.take_ports()
+        values = self.take_values()
         self.path = {name: os.path.join(self.dir, f"{name}.sock")
                      for name in self.SOCKETS}
         os.mkdir(f"{self.dir}/mail")
         self.description = {
-            "mail": f"{self.dir}/mail", "ports": self.port,
-            "paths": self.path, "size": SIZE_MIB << 20, "small": SMALL,
+            "mail": f"{self.dir}/mail", "chain": values["CHAIN"],
+            "key": values["KEY"], "ports": self.port, "paths": self.path,
+            "size": SIZE_MIB << 20, "small": SMALL,
             "rcpts": {w: [r.code, f"{r.enhanced} {r.text}"]
                       for w, r in self.WORDS.items() if not r.final},
             "ends": {w: [r.code, f"{r.enhanced} {r.text}"]

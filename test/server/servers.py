@@ -6,13 +6,17 @@ of ours in a scratch directory: nothing of the machine's own mail set-up is read
 or written. Each class is a context manager; leaving it stops the server.
 """
 import contextlib
+import dataclasses
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import unittest
 
+import client
+from authority import Authority
 from processes import (Daemon, free_port, have_ipv6, listens, need_root,
                        program, read, scratch, user_ids, wait_until, write)
 
@@ -21,13 +25,46 @@ USERS = [f"user{n}" for n in range(1000)]
 DELIVERY_TIMEOUT = 20
 
 
+@dataclasses.dataclass(frozen=True)
+class Secured:
+    """A port for TLS, and what the command line has to be told there."""
+    port: int
+    scheme: str = "smtp"
+    options: tuple = ("--tls", "required")
+
+    def url(self, host="localhost"):
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def lmtp(self):
+        return self.scheme == "lmtp"
+
+    @property
+    def implicit(self):
+        return self.scheme == "smtps" or "implicit" in self.options
+
+
 class Server:
     """What the servers have in common: a directory, a child, a Maildir for
     each user."""
     LOG = "log"
+    # Whom mail to it is from, and who is not known there.
+    SENDER = client.SENDER
+    UNKNOWN = "nouser"
+    # Outcome and code of those who are refused by LMTP at the end of a text.
+    VERDICTS = {}
+    # The kind of its key, and what it writes on top of a message that came by
+    # TLS: a group is the version.
+    KEY = "ec"
+    BY_TLS = rb"\(using TLSv(1\.[23]) with cipher "
+
+    # Whether it resumes sessions; None: as it happens.
+    RESUMES = True
 
     def __init__(self):
         self.dir = None
+        self.authority = None  # whom to trust
+        self.chain = None  # the server's certificate
         self.daemon = None
         self.unused = iter(USERS)
 
@@ -39,11 +76,34 @@ class Server:
         """Picks ports and writes the configuration."""
         raise NotImplementedError
 
+    def certify(self):
+        """Makes its certificate, and who vouches for it: the paths of the
+        certificate and its key."""
+        self.authority = Authority(os.path.join(self.dir, "tls"))
+        self.chain, key = self.authority.issue(self.KEY)
+        return self.chain, key
+
+    @property
+    def ca(self):
+        return self.authority.file
+
     def command(self):
         raise NotImplementedError
 
     def ready(self):
         raise NotImplementedError
+
+    def secured(self):
+        """Name to Secured, for each way to send to it by TLS."""
+        raise NotImplementedError
+
+    def submission(self):
+        """The same for ports that want to know who sends."""
+        return {}
+
+    def without_tls(self):
+        """A port for SMTP that knows nothing of TLS, or None."""
+        return None
 
     def __enter__(self):
         # Between the choice of a port and the start somebody else may take it.
@@ -70,6 +130,17 @@ class Server:
         if self.daemon is not None:
             self.daemon.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def address(self, user):
+        return f"{user}@example.test"
+
+    def wanted(self, message):
+        """What is stored of a message, below what the server adds."""
+        raise NotImplementedError
+
+    def text_of(self, raw):
+        """The same of what was stored."""
+        return client.stored_text(raw)
 
     def stored(self, user, count=1):
         """The messages in the Maildir of a user, as soon as there are count."""
@@ -131,6 +202,11 @@ smtpd_hard_error_limit = 1000
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 smtpd_tls_security_level = none
+smtpd_tls_chain_files = @KEY@, @CHAIN@
+smtpd_tls_received_header = yes
+smtpd_tls_loglevel = @LOGLEVEL@
+smtpd_tls_session_cache_database = btree:@DIR@/data/sessions
+smtpd_tls_CAfile = @CA@
 disable_dns_lookups = yes
 in_flow_delay = 0
 """
@@ -141,6 +217,17 @@ POSTFIX_MASTER = """\
   -o smtpd_discard_ehlo_keywords=@KEYWORDS@
 127.0.0.1:@SMALL@ inet n - n - 50 smtpd
   -o message_size_limit=65536
+127.0.0.1:@STARTTLS@ inet n - n - 50 smtpd
+  -o smtpd_tls_security_level=may
+127.0.0.1:@REQUIRED@ inet n - n - 50 smtpd
+  -o smtpd_tls_security_level=encrypt
+127.0.0.1:@SMTPS@ inet n - n - 50 smtpd
+  -o smtpd_tls_security_level=encrypt -o smtpd_tls_wrappermode=yes
+127.0.0.1:@STATEFUL@ inet n - n - 50 smtpd
+  -o smtpd_tls_security_level=may -o tls_ssl_options=NO_TICKET
+127.0.0.1:@ACQUAINTED@ inet n - n - 50 smtpd
+  -o smtpd_tls_security_level=encrypt -o smtpd_tls_req_ccert=yes
+tlsmgr unix - - n 1000? 1 tlsmgr
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -184,18 +271,29 @@ class Postfix(Server):
     """Postfix with a Maildir for each of USERS at example.test.
 
     Ports: smtp (also on ::1 if there is IPv6), legacy, whose EHLO offers
-    nothing, and small, which takes 65536 octets.
+    nothing, small, which takes 65536 octets, and for TLS starttls and smtps
+    (also on ::1), required, which takes nothing before STARTTLS, acquainted,
+    which wants to see a certificate too, and stateful, which keeps sessions
+    where starttls and smtps hand out tickets. The others know nothing of TLS.
     """
+    PORTS = ("smtp", "legacy", "small", "starttls", "required", "smtps",
+             "stateful", "acquainted")
+    LOGLEVEL = 1
 
     def configure(self):
         need_root()
         postfix = program("postfix", "postfix")
         uid, gid = user_ids("postfix", "postfix")
-        self.smtp, self.legacy, self.small = (free_port() for _ in range(3))
+        self.port = {name: free_port() for name in self.PORTS}
+        self.smtp, self.legacy, self.small = (
+            self.port[name] for name in self.PORTS[:3])
         self.ipv6 = have_ipv6()
+        chain, key = self.certify()
+        self.client = self.authority.issue(kind="client", name="somebody")
         values = {
-            "DIR": self.dir, "UID": uid, "GID": gid, "SMTP": self.smtp,
-            "LEGACY": self.legacy, "SMALL": self.small,
+            "DIR": self.dir, "UID": uid, "GID": gid, "KEY": key, "CHAIN": chain,
+            "CA": self.ca, "LOGLEVEL": self.LOGLEVEL,
+            **{name.upper(): port for name, port in self.port.items()},
             "PROTOCOLS": "all" if self.ipv6 else "ipv4",
             "KEYWORDS": "chunking,pipelining,smtputf8,dsn,starttls,8bitmime,"
                         "enhancedstatuscodes,size,etrn,vrfy",
@@ -203,7 +301,12 @@ class Postfix(Server):
         self.etc = os.path.join(self.dir, "etc")
         master = fill(POSTFIX_MASTER, values)
         if self.ipv6:
-            master += f"[::1]:{self.smtp} inet n - n - 50 smtpd\n"
+            # As for the address of IPv4.
+            master += "".join(
+                re.sub(r"127\.0\.0\.1", "[::1]", entry) for name in
+                ("smtp", "starttls", "smtps") for entry in re.findall(
+                    rf"(?m)^127\.0\.0\.1:{self.port[name]} .*\n(?: .*\n)*",
+                    master))
         write(f"{self.etc}/master.cf", master)
         write(f"{self.etc}/main.cf", fill(POSTFIX_MAIN, values))
         write(f"{self.etc}/mailboxes", "".join(
@@ -235,17 +338,40 @@ class Postfix(Server):
                 (not self.ipv6 or
                  listens(("::1", self.smtp), socket.AF_INET6)))
 
+    def wanted(self, message):
+        return client.headed(message)
+
+    def restart(self):
+        """Ends it and starts it anew. The keys of its tickets are others then,
+        and its list of sessions is empty."""
+        self.daemon.stop()
+        self.daemon = Daemon(self.command(), self.daemon.log,
+                             directory=self.dir)
+        if not self.daemon.ready(self.ready):
+            raise AssertionError(f"no start: {self.daemon.said()}")
+
+    def secured(self):
+        return {"STARTTLS": Secured(self.port["starttls"]),
+                "STARTTLS, required": Secured(self.port["required"]),
+                "smtps": Secured(self.port["smtps"], "smtps", ())}
+
+    def without_tls(self):
+        return self.smtp
+
 
 DOVECOT_CONF = """\
 base_dir = @DIR@/run
 state_dir = @DIR@/state
-instance_name = uvs-@PORT@
+instance_name = uvs-@LMTP@
 log_path = @DIR@/log
 listen = 127.0.0.1
-protocols = lmtp
+protocols = lmtp submission
 hostname = mx.example.test
 postmaster_address = postmaster@example.test
-ssl = no
+ssl = yes
+ssl_cert = <@CHAIN@
+ssl_key = <@KEY@
+ssl_min_protocol = TLSv1.2
 default_internal_user = dovecot
 default_login_user = dovenull
 auth_username_format = %Ln
@@ -275,9 +401,25 @@ service lmtp {
   }
   inet_listener lmtp {
     address = 127.0.0.1
-    port = @PORT@
+    port = @LMTP@
+  }
+  inet_listener lmtps {
+    address = 127.0.0.1
+    port = @LMTPS@
+    ssl = yes
   }
 }
+service submission-login {
+  inet_listener submission {
+    port = @SUBMISSION@
+  }
+  inet_listener submissions {
+    port = @SUBMISSIONS@
+    ssl = yes
+  }
+}
+submission_relay_host = 127.0.0.1
+submission_relay_port = @LMTP@
 service auth {
   unix_listener auth-userdb {
     mode = 0666
@@ -299,28 +441,39 @@ broken:{PLAIN}x::::::userdb_mail=maildir:/proc/nowhere/Maildir
 
 
 class Dovecot(Server):
-    """Dovecot's LMTP server: a port, lmtp, and a Unix socket, path.
+    """Dovecot's LMTP server: a port, lmtp, which offers STARTTLS, lmtps, and a
+    Unix socket, path. Also its submission server, whose ports submission and
+    submissions want to know who sends, and relay nothing.
 
     It knows USERS, full (over quota: refused at the end of a message) and
     broken (fails for now, at the end of a message).
     """
+    PORTS = ("lmtp", "lmtps", "submission", "submissions")
+    UNKNOWN = "nobody"
+    RESUMES = None  # each process has a key of its own, and may be new
+    VERDICTS = {"full": ("rejected", 552), "broken": ("deferred", 451)}
 
     def configure(self):
         need_root()
         self.dovecot = program("dovecot", "dovecot-core")
-        if not os.path.exists("/usr/lib/dovecot/lmtp"):
-            raise unittest.SkipTest("no LMTP server (package dovecot-lmtpd)")
+        for name in ("lmtp", "submission"):
+            if not os.path.exists(f"/usr/lib/dovecot/{name}"):
+                raise unittest.SkipTest(
+                    f"no {name} server (package dovecot-{name}d)")
         version = subprocess.run([self.dovecot, "--version"], text=True,
                                  capture_output=True, check=True).stdout
         if not version.startswith("2.3."):
             raise unittest.SkipTest(
                 f"Dovecot {version.strip()} has another configuration syntax")
         uid, gid = user_ids("dovecot", "dovecot-core")
-        self.lmtp = free_port()
+        self.port = {name: free_port() for name in self.PORTS}
+        self.lmtp = self.port["lmtp"]
+        chain, key = self.certify()
         self.path = os.path.join(self.dir, "lmtp.sock")
         self.conf = os.path.join(self.dir, "dovecot.conf")
         write(self.conf, fill(DOVECOT_CONF, {
-            "DIR": self.dir, "PORT": self.lmtp, "UID": uid, "GID": gid}))
+            "DIR": self.dir, "UID": uid, "GID": gid, "KEY": key, "CHAIN": chain,
+            **{name.upper(): port for name, port in self.port.items()}}))
         write(f"{self.dir}/users", DOVECOT_USERS + "".join(
             f"{user}:{{PLAIN}}x::::::\n" for user in USERS))
         for name in ("mail", "state"):
@@ -331,7 +484,23 @@ class Dovecot(Server):
         return [self.dovecot, "-F", "-c", self.conf]
 
     def ready(self):
-        return os.path.exists(self.path) and listens(("127.0.0.1", self.lmtp))
+        return os.path.exists(self.path) and all(
+            listens(("127.0.0.1", port)) for port in self.port.values())
+
+    def address(self, user):
+        return user
+
+    def wanted(self, message):
+        return client.normalised(message)
+
+    def secured(self):
+        return {"STARTTLS": Secured(self.lmtp, "lmtp"),
+                "implicit": Secured(self.port["lmtps"], "lmtp",
+                                    ("--tls", "implicit"))}
+
+    def submission(self):
+        return {"submission": Secured(self.port["submission"]),
+                "submissions": Secured(self.port["submissions"], "smtps", ())}
 
 
 class Sink:

@@ -2,7 +2,8 @@
 """The command line against Dovecot's LMTP server: a verdict for each recipient,
 and stored is what was sent. Arguments: TOOL SINK."""
 import client
-from client import MODES, Case, send
+import by_tls
+from client import MODES, Case
 from servers import Dovecot
 
 dovecot = None
@@ -17,6 +18,11 @@ def setUpModule():
 def tearDownModule():
     if dovecot is not None:
         dovecot.__exit__()
+
+
+def send(url, recipients, *options, **how):
+    """Without TLS, which the server offers."""
+    return client.send(url, recipients, "--tls", "none", *options, **how)
 
 
 def places():
@@ -184,6 +190,13 @@ def stored(case, message, options):
     for name, url in places().items():
         with case.subTest(name):
             case.check_two(message, url, options)
+
+
+class Tls(by_tls.Tests):
+    """The same by TLS."""
+
+    def setUp(self):
+        self.server = dovecot
 
 
 if __name__ == "__main__":

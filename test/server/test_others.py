@@ -8,6 +8,7 @@ import sys
 
 import client
 import others
+import by_tls
 from client import SHORT, Case, send
 
 MESSAGES = {
@@ -53,16 +54,13 @@ def by_smtplib(protocol, port):
                     timeout=client.RUN_TIMEOUT)
 
 
-def address(user):
-    return f"{user}@example.test"
-
-
 class Tests(Case):
     """What the tests have in common."""
 
     def send(self, url, users, options=(), **how):
         how.setdefault("sender", server.SENDER)
-        return send(url, [address(user) for user in users], *options, **how)
+        return send(url, [server.address(user) for user in users],
+                    *server.CLEAR, *options, **how)
 
     def check_accepted(self, got, users):
         self.check_sent(got)
@@ -70,7 +68,7 @@ class Tests(Case):
         self.assertEqual(
             [(r["address"], r["outcome"], r["code"])
              for r in got.report["recipients"]],
-            [(address(user), "accepted", 250) for user in users])
+            [(server.address(user), "accepted", 250) for user in users])
 
     def check_stored(self, user, message):
         raw, = server.stored(user)
@@ -151,7 +149,7 @@ class Delivery(Tests):
         user = server.user()
         with by_smtplib(protocol, port) as session:
             try:
-                session.sendmail(server.SENDER, [address(user)],
+                session.sendmail(server.SENDER, [server.address(user)],
                                  client.on_the_wire(message))
             except smtplib.SMTPDataError as error:
                 return error.smtp_code
@@ -289,7 +287,7 @@ class Refusal(Tests):
                 self.check_row(row, refusal, stage)
             self.assertEqual((rows[0]["outcome"], rows[0]["stage"]),
                              ("accepted", stage))
-            self.assertIn(f"<{address(user)}>", rows[0]["text"])
+            self.assertIn(f"<{server.address(user)}>", rows[0]["text"])
             self.assertEqual(len(server.stored(user)), 1)
         else:
             refusal, = [r for r in words.values()
@@ -331,6 +329,13 @@ def word_alone(case, word, way, options):
     row, = got.report["recipients"]
     case.check_row(row, refusal, case.last_stage(way, options)
                    if refusal.final else "RCPT")
+
+
+class Tls(by_tls.Tests):
+    """The same by TLS."""
+
+    def setUp(self):
+        self.server = server
 
 
 if __name__ == "__main__":

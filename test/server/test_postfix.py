@@ -7,9 +7,10 @@ import time
 
 import client
 import processes
+import by_tls
 from client import MODES, Case, send
 from recorder import CLOSE, DRIP, SILENT, Recorder
-from servers import Postfix
+from servers import Postfix, Secured
 
 postfix = None
 
@@ -403,6 +404,44 @@ class Trouble(Case):
                 when=recorder.wait_for_text)
             self.check_sent(got, "delivery-unknown", 70)
             self.assertEqual(got.outcomes(), {"a@example.test": "unknown"})
+
+
+class Tls(by_tls.Tests):
+    """The same by TLS."""
+
+    def setUp(self):
+        self.server = postfix
+
+    def test_own_certificate(self):
+        """A server that wants to know who sends: Postfix completes the
+        handshake all the same, and then says no."""
+        way = Secured(postfix.port["acquainted"])
+        user = postfix.user()
+        got = self.send(way, [user])
+        self.check_sent(got, "helo-error", 75)
+        self.assertEqual(got.report["reply"]["code"], 421)
+        self.check_tls(got.report["tls"], name="localhost")
+        cert, key = postfix.client
+        self.check_sent(self.send(way, [user], "--cert", cert, "--key", key))
+        raw, = postfix.stored(user)
+        self.assertIn(b'(Client CN "somebody", Issuer "Test authority" '
+                      b"(verified OK))", raw)
+
+    def test_required_there(self):
+        """The server takes nothing before STARTTLS, and says so."""
+        port = postfix.port["required"]
+        got = send(url(port), [f"{postfix.user()}@example.test"], "--tls",
+                   "none")
+        self.check_sent(got, "sender-refused", 69)
+        self.assertEqual(got.report["reply"]["code"], 530)
+
+    def test_both_wait(self):
+        """Clear text at a port where TLS is the first thing: both sides wait,
+        and the deadline ends it."""
+        got = send(url(postfix.port["smtps"]), ["a@example.test"], "--timeout",
+                   "1")
+        self.check_sent(got, "timeout", 75)
+        self.assertEqual(got.report["stage"], "GREETING")
 
 
 if __name__ == "__main__":
