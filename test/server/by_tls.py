@@ -4,6 +4,7 @@ inherits from Tests and says which server is meant."""
 import functools
 import os
 import re
+import smtplib
 import socket
 import ssl
 
@@ -212,6 +213,42 @@ class Tests(client.Case):
                 (resumed.count(False), resumed.count(True), 0))
             if self.server.RESUMES is not None:
                 self.assertEqual(resumed, [False] + [self.server.RESUMES] * 2)
+
+    @each
+    def test_starttls(self, way):
+        """Secured by a call of its own, as by smtplib: what was said before is
+        forgotten on both sides, and what is said then is the same."""
+        if way.implicit:
+            return
+        protocol = smtplib.LMTP if way.lmtp else smtplib.SMTP
+        with protocol("localhost", way.port, "[127.0.0.1]") as theirs, \
+                Connections(way.lmtp, ca=self.server.ca) as ours:
+            theirs.ehlo()
+            ours.got("connect", {"host": "localhost", "port": way.port,
+                                 "tls": "none"})
+            said = ours.got("ehlo")
+            self.assertIn("STARTTLS", said["extensions"])
+            self.assertIsNone(said["tls"])
+            theirs.starttls(context=ssl.create_default_context(
+                cafile=self.server.ca))
+            said = ours.got("starttls")
+            self.assertEqual(said["reply"][0], 220)
+            self.assertEqual((said["tls"]["established"],
+                              said["tls"]["verified"]), (True, True))
+            self.assertEqual(
+                (said["esmtp"], said["ehlo"], said["helo"], said["extensions"]),
+                (theirs.does_esmtp, theirs.ehlo_resp, theirs.helo_resp,
+                 theirs.esmtp_features))
+            theirs.ehlo()
+            said = ours.got("ehlo")
+            self.assertEqual({name.lower() for name in said["extensions"]},
+                             set(theirs.esmtp_features))
+            self.assertNotIn("STARTTLS", said["extensions"])
+            self.assertEqual(ours.ask("starttls")["error"], "EALREADY")
+            user = self.server.user()
+            ours.send(self.server.SENDER, self.server.address(user))
+            ours.got("quit")
+        self.assertRegex(self.server.stored(user)[0], self.server.BY_TLS)
 
     @each
     def test_recipients(self, way):

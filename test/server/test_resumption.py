@@ -36,7 +36,8 @@ def versions():
 
 
 class Log:
-    """What Postfix says of handshakes, from here on."""
+    """What Postfix says of handshakes, from here on. It does so when it comes
+    to it: every test waits for its own."""
 
     def __init__(self):
         self.start = len(read(postfix.daemon.log))
@@ -125,8 +126,10 @@ class Resumption(Case):
                     c = stack.enter_context(Connections(
                         ca=postfix.ca, max_version=VERSIONS[version]))
                     known.append((c, version, postfix.port[port], policy))
+            log = Log()
             for c, version, port, policy in known:
                 self.connect(c, port, policy, version=version, resumed=False)
+            self.assertEqual(log.handshakes(len(known)), [False] * len(known))
             postfix.restart()
             for c, version, port, policy in known:
                 with self.subTest(f"{version}, {port}, {policy}"):
@@ -161,6 +164,7 @@ class Resumption(Case):
         """What one port gave is of no use at another one, nor under another
         name."""
         for version in versions():
+            log = Log()
             with self.subTest(version), Connections(
                     ca=postfix.ca, max_version=VERSIONS[version]) as c:
                 for port, policy in (("starttls", "required"),
@@ -173,10 +177,12 @@ class Resumption(Case):
                                  (False, True))
                 c.got("quit")
                 self.check_stats(c, full=3, resumed=0, refused=0)
+                self.assertEqual(log.handshakes(3), [False] * 3)
 
     def test_trust(self):
         """A session with somebody who has proven nothing is no proof."""
         for version in versions():
+            log = Log()
             with self.subTest(version), Connections(
                     ca=by_tls.stranger(), max_version=VERSIONS[version]) as c:
                 port = postfix.port["starttls"]
@@ -190,6 +196,7 @@ class Resumption(Case):
                                  ("ETLS", "HANDSHAKE"))
                 self.assertFalse(answer["tls"]["established"])
                 self.check_stats(c, full=1, resumed=1, failed=1)
+                self.assertEqual(log.handshakes(2), [False, True])
 
     def test_processes(self):
         """A new process has nothing to resume."""
