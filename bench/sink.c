@@ -16,6 +16,7 @@
 enum {
   OPT_LISTEN = 256,
   OPT_UNIX,
+  OPT_SMTPS_LISTEN,
   OPT_LMTP_LISTEN,
   OPT_LMTP_UNIX,
   OPT_LMTP,
@@ -30,6 +31,8 @@ enum {
   OPT_REJECT_RCPT_AFTER,
   OPT_SCRIPT,
   OPT_STORE,
+  OPT_TLS_CERT,
+  OPT_TLS_KEY,
   OPT_COUNT,
   OPT_HELP
 };
@@ -37,6 +40,7 @@ enum {
 static const struct option long_options[] = {
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"unix", required_argument, NULL, OPT_UNIX},
+    {"smtps-listen", required_argument, NULL, OPT_SMTPS_LISTEN},
     {"lmtp-listen", required_argument, NULL, OPT_LMTP_LISTEN},
     {"lmtp-unix", required_argument, NULL, OPT_LMTP_UNIX},
     {"lmtp", no_argument, NULL, OPT_LMTP},
@@ -51,6 +55,8 @@ static const struct option long_options[] = {
     {"reject-rcpt-after", required_argument, NULL, OPT_REJECT_RCPT_AFTER},
     {"script", required_argument, NULL, OPT_SCRIPT},
     {"store", required_argument, NULL, OPT_STORE},
+    {"tls-cert", required_argument, NULL, OPT_TLS_CERT},
+    {"tls-key", required_argument, NULL, OPT_TLS_KEY},
     {"count", required_argument, NULL, OPT_COUNT},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0}};
@@ -61,6 +67,7 @@ static const char usage[] =
     "\n"
     "  --listen HOST:PORT       SMTP here (127.0.0.1:0 if nothing is given)\n"
     "  --unix PATH              SMTP on a Unix socket\n"
+    "  --smtps-listen HOST:PORT SMTP within TLS here\n"
     "  --lmtp-listen HOST:PORT  LMTP here\n"
     "  --lmtp-unix PATH         LMTP on a Unix socket\n"
     "  --lmtp                   LMTP everywhere\n"
@@ -74,6 +81,9 @@ static const char usage[] =
     "                           commands, to GREETING and to DOT; the last\n"
     "                           word may be !close !reset !hang !stall\n"
     "  --store DIR              keep messages as DIR/N.eml and DIR/N.env\n"
+    "  --tls-cert FILE          offer STARTTLS, with this certificate in PEM\n"
+    "                           and those that it was signed by behind it\n"
+    "  --tls-key FILE           and its key\n"
     "  --count N                end after N messages\n"
     "\n"
     "Recipients that refuse: tempfail greylist full nouser policy closing, "
@@ -126,11 +136,37 @@ static int set_option(struct sink* s, int opt, const char* arg) {
     case OPT_STORE:
       s->opt.store = arg;
       return 0;
+    case OPT_TLS_CERT:
+      s->opt.tls_cert = arg;
+      return 0;
+    case OPT_TLS_KEY:
+      s->opt.tls_key = arg;
+      return 0;
     case OPT_SCRIPT:
       return sink_script_load(s, arg);
     default:
       return 0;
   }
+}
+
+static int listen_tls(struct sink* s, const char* arg) {
+  int status;
+
+  if (s->tls == NULL) {
+    fputs("uvsmtp-sink: --smtps-listen: no --tls-cert is given\n", stderr);
+    return 64;
+  }
+  status = sink_listen_tcp(s, arg, false);
+  if (status == 0) s->listeners[s->nlisteners - 1].implicit = true;
+  return status;
+}
+
+static int load_tls(struct sink* s) {
+  if (s->opt.tls_cert == NULL && s->opt.tls_key == NULL) return 0;
+  if (s->opt.tls_cert != NULL && s->opt.tls_key != NULL)
+    return sink_tls_load(s);
+  fputs("uvsmtp-sink: --tls-cert and --tls-key go together\n", stderr);
+  return 64;
 }
 
 static int open_option(struct sink* s, int opt, const char* arg) {
@@ -139,6 +175,8 @@ static int open_option(struct sink* s, int opt, const char* arg) {
       return sink_listen_tcp(s, arg, false);
     case OPT_UNIX:
       return sink_listen_unix(s, arg, false);
+    case OPT_SMTPS_LISTEN:
+      return listen_tls(s, arg);
     case OPT_LMTP_LISTEN:
       return sink_listen_tcp(s, arg, true);
     case OPT_LMTP_UNIX:
@@ -165,6 +203,7 @@ static int parse_options(struct sink* s, int argc, char** argv) {
     fprintf(stderr, "uvsmtp-sink: what is %s?\n", argv[optind]);
     status = 64;
   }
+  if (status == 0) status = load_tls(s);
   optind = 1;
   while (status == 0 &&
          (opt = getopt_long(argc, argv, "", long_options, NULL)) != -1)
@@ -174,11 +213,14 @@ static int parse_options(struct sink* s, int argc, char** argv) {
   return status;
 }
 
-/* The reply to EHLO is the same for everybody. */
-static void make_ehlo(struct sink* s) {
+/* The reply to EHLO is the same for everybody, but that STARTTLS is offered in
+ * clear text only (RFC 3207, 4.2). */
+static size_t make_ehlo(const struct sink* s, bool starttls, char* to,
+                        size_t cap) {
   const struct sink_options* o = &s->opt;
   char lines[8][48];
   size_t n = 0;
+  size_t len = 0;
 
   snprintf(lines[n++], sizeof(lines[0]), "sink.localhost");
   if (o->pipelining) snprintf(lines[n++], sizeof(lines[0]), "PIPELINING");
@@ -190,10 +232,11 @@ static void make_ehlo(struct sink* s) {
   if (o->smtputf8) snprintf(lines[n++], sizeof(lines[0]), "SMTPUTF8");
   if (o->enhanced)
     snprintf(lines[n++], sizeof(lines[0]), "ENHANCEDSTATUSCODES");
+  if (starttls) snprintf(lines[n++], sizeof(lines[0]), "STARTTLS");
   for (size_t i = 0; i < n; i++)
-    s->nehlo +=
-        (size_t)snprintf(s->ehlo + s->nehlo, sizeof(s->ehlo) - s->nehlo,
-                         "250%c%s\r\n", i + 1 < n ? '-' : ' ', lines[i]);
+    len += (size_t)snprintf(to + len, cap - len, "250%c%s\r\n",
+                            i + 1 < n ? '-' : ' ', lines[i]);
+  return len;
 }
 
 /* Thousands of connections need as many descriptors. Where the hard limit
@@ -215,11 +258,12 @@ static void print_ready(const struct sink* s) {
   for (int i = 0; i < s->nlisteners; i++) {
     const struct sink_listener* l = &s->listeners[i];
     const char* name = l->lmtp ? "lmtp" : "smtp";
+    const char* over = l->implicit ? "s" : "";
 
     if (l->path != NULL)
       printf(" %s-unix=%s", name, l->path);
     else
-      printf(" %s=%d", name, l->port);
+      printf(" %s%s=%d", name, over, l->port);
   }
   putchar('\n');
   fflush(stdout);
@@ -230,12 +274,16 @@ static void print_summary(const struct sink* s) {
 
   printf(
       "SUMMARY connections=%llu peak=%llu messages=%llu recipients=%llu "
-      "octets=%llu rounds=%llu early=%llu seconds=%lld.%03lld\n",
+      "octets=%llu rounds=%llu early=%llu seconds=%lld.%03lld",
       (unsigned long long)s->connections, (unsigned long long)s->peak,
       (unsigned long long)s->messages, (unsigned long long)s->recipients,
       (unsigned long long)s->octets, (unsigned long long)s->rounds,
       (unsigned long long)s->early, (long long)(ms / 1000),
       (long long)(ms % 1000));
+  if (s->tls != NULL)
+    printf(" secured=%llu resumed=%llu", (unsigned long long)s->secured,
+           (unsigned long long)s->resumed);
+  putchar('\n');
   fflush(stdout);
 }
 
@@ -259,10 +307,12 @@ int main(int argc, char** argv) {
     status = 73;
   }
   if (status != 0) {
+    sink_tls_unload(s);
     sink_script_free(s);
     return status < 0 ? 0 : status;
   }
-  make_ehlo(s);
+  s->nehlo = make_ehlo(s, false, s->ehlo, sizeof(s->ehlo));
+  s->nehlo_tls = make_ehlo(s, s->tls != NULL, s->ehlo_tls, sizeof(s->ehlo_tls));
   raise_limit();
   /* Whoever reads our output may go away first. */
   signal(SIGPIPE, SIG_IGN);
@@ -273,6 +323,7 @@ int main(int argc, char** argv) {
   print_ready(s);
   status = sink_run(s);
   print_summary(s);
+  sink_tls_unload(s);
   sink_txn_free_all(s);
   sink_script_free(s);
   return status;

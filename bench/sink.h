@@ -11,6 +11,7 @@
  *   sink_body.c    message text: DATA, BDAT (RFC 3030), the verdict at its end
  *   sink_store.c   transactions and what is kept of a message
  *   sink_script.c  scripted replies and the words that refuse
+ *   sink_tls.c     TLS, in the place of recv and send
  *   sink_util.c    buffers, numbers, listening sockets
  */
 #ifndef UVSMTP_BENCH_SINK_H
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /* The longest command line. It is also the room before the read buffer, where
  * the part of a line that an earlier read left is put back. */
@@ -95,6 +97,7 @@ struct sink_watch {
 struct sink_listener {
   struct sink_watch watch;
   bool lmtp;
+  bool implicit;    /* TLS before the greeting */
   const char* path; /* of a Unix socket, else NULL */
   int port;
 };
@@ -115,6 +118,9 @@ struct sink_txn {
   bool broken; /* storing failed */
 };
 
+struct sink_tls;
+struct sink_tls_server;
+
 struct sink_conn {
   struct sink_watch watch;
   uint32_t events; /* those epoll waits for */
@@ -122,14 +128,18 @@ struct sink_conn {
   bool lmtp;
   bool greeted;
   bool esmtp;
-  bool last;     /* the chunk is the last one */
-  bool fresh;    /* a read that has not been answered yet */
-  bool paused;   /* in the list of pauses, a reply is due */
-  char tail[2];  /* the two octets before those that come next */
-  uint64_t left; /* octets of the chunk that are yet to come */
+  bool last;         /* the chunk is the last one */
+  bool fresh;        /* a read that has not been answered yet */
+  bool paused;       /* in the list of pauses, a reply is due */
+  bool more;         /* something came behind the line that is looked at */
+  bool starting;     /* TLS begins when the replies are out */
+  bool greeting_due; /* when the handshake is over */
+  char tail[2];      /* the two octets before those that come next */
+  uint64_t left;     /* octets of the chunk that are yet to come */
   uint64_t id;
   int64_t due;
   struct sink_txn* txn;
+  struct sink_tls* tls;             /* NULL: clear text */
   const struct sink_rule* rule;     /* overrides the reply to what is done */
   const struct sink_reply* verdict; /* on the chunk, or the slow reply */
   char* helo;                       /* if we store */
@@ -157,6 +167,8 @@ struct sink_options {
   uint64_t count;
   const char* greeting;
   const char* store;
+  const char* tls_cert;
+  const char* tls_key;
 };
 
 struct sink {
@@ -181,6 +193,9 @@ struct sink {
   char* read;          /* SINK_LINE_CAP and SINK_READ_SIZE octets */
   char ehlo[256];
   size_t nehlo;
+  char ehlo_tls[256]; /* the same, with STARTTLS */
+  size_t nehlo_tls;
+  struct sink_tls_server* tls; /* NULL: none is offered */
   uint64_t next_file;
   uint64_t queued; /* number of the message last accepted */
   /* For the summary. */
@@ -191,6 +206,8 @@ struct sink {
   uint64_t octets;
   uint64_t rounds;
   uint64_t early;
+  uint64_t secured; /* handshakes that succeeded */
+  uint64_t resumed; /* those that began with a good ticket */
   int64_t first_at;
   int64_t last_at;
 };
@@ -207,6 +224,21 @@ bool sink_is(const char* p, size_t n, const char* word);
 int64_t sink_clock(void);
 int sink_listen_tcp(struct sink* s, const char* where, bool lmtp);
 int sink_listen_unix(struct sink* s, const char* path, bool lmtp);
+
+/* sink_tls.c */
+int sink_tls_load(struct sink* s);
+void sink_tls_unload(struct sink* s);
+void sink_tls_begin(struct sink* s, struct sink_conn* c);
+void sink_tls_bye(struct sink_conn* c);
+void sink_tls_end(struct sink_conn* c);
+/* The handshake is over, or there is none to come. */
+bool sink_tls_done(const struct sink_conn* c);
+/* The socket has to take more before anything else. */
+bool sink_tls_blocked(const struct sink_conn* c);
+const char* sink_tls_version(const struct sink_conn* c);
+ssize_t sink_tls_recv(struct sink* s, struct sink_conn* c, void* buf,
+                      size_t cap);
+ssize_t sink_tls_send(struct sink_conn* c, const void* buf, size_t n);
 
 /* sink_loop.c */
 int sink_run(struct sink* s);

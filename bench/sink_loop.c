@@ -49,17 +49,18 @@ static void set_events(struct sink* s, struct sink_watch* w, uint32_t events,
   }
 }
 
-/* Reading stops in a pause, in a stall, and while too much waits to be sent:
- * the peer then feels it in its own socket. */
+/* Reading stops in a pause, in a stall, before a handshake, and while too much
+ * waits to be sent: the peer then feels it in its own socket. */
 static void update(struct sink* s, struct sink_conn* c) {
-  bool mute = c->paused || c->mode == MODE_STALL || c->mode == MODE_QUIT ||
-              c->mode == MODE_DROP || c->out.len > SINK_OUT_LIMIT;
+  bool mute = c->paused || c->starting || c->mode == MODE_STALL ||
+              c->mode == MODE_QUIT || c->mode == MODE_DROP ||
+              c->out.len > SINK_OUT_LIMIT;
   uint32_t events = 0;
 
   if (!mute) events |= EPOLLIN;
   /* Only a stalled peer's going away is not seen otherwise. */
   if (c->mode == MODE_STALL) events |= EPOLLRDHUP;
-  if (c->out.len > 0) events |= EPOLLOUT;
+  if (c->out.len > 0 || sink_tls_blocked(c)) events |= EPOLLOUT;
   if (events == c->events) return;
   c->events = events;
   set_events(s, &c->watch, events, EPOLL_CTL_MOD);
@@ -84,6 +85,7 @@ static void conn_close(struct sink* s, struct sink_conn* c) {
   unlink_conn(list_of(s, c), c);
   close(c->watch.fd);
   sink_txn_end(s, c);
+  sink_tls_end(c);
   sink_buf_free(&c->in);
   sink_buf_free(&c->out);
   free(c->helo);
@@ -109,6 +111,7 @@ void sink_pause(struct sink* s, struct sink_conn* c) {
  * reply away from the peer before it has read it. So we end our side, and
  * close when the peer has ended its own, or after a while. */
 static void linger(struct sink* s, struct sink_conn* c) {
+  sink_tls_bye(c);
   shutdown(c->watch.fd, SHUT_WR);
   unlink_conn(&s->idle, c);
   c->mode = MODE_LINGER;
@@ -127,7 +130,9 @@ static bool flush(struct sink* s, struct sink_conn* c) {
     s->rounds++;
   }
   if (b->len > 0) {
-    n = send(c->watch.fd, b->base, b->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = c->tls != NULL
+            ? sink_tls_send(c, b->base, b->len)
+            : send(c->watch.fd, b->base, b->len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
       s->out.len = 0;
       return false;
@@ -140,6 +145,10 @@ static bool flush(struct sink* s, struct sink_conn* c) {
     sink_buf_add(&c->out, b->base + n, b->len - (size_t)n);
   }
   s->out.len = 0;
+  if (c->starting && c->out.len == 0) {
+    c->starting = false;
+    sink_tls_begin(s, c);
+  }
   return true;
 }
 
@@ -164,7 +173,8 @@ static void serve(struct sink* s, struct sink_conn* c, const char* p,
     return;
   }
   if ((c->mode == MODE_QUIT || c->mode == MODE_DROP) && c->out.len == 0) {
-    if (c->mode == MODE_QUIT && n == 0) {
+    /* Within TLS the peer's close_notify is still to come. */
+    if (c->mode == MODE_QUIT && n == 0 && c->tls == NULL) {
       conn_close(s, c);
       return;
     }
@@ -185,12 +195,30 @@ static void resume(struct sink* s, struct sink_conn* c) {
   sink_buf_free(&in);
 }
 
+/* The handshake of implicit TLS ends in a read; then it is our turn to speak.
+ */
+static void greet_late(struct sink* s, struct sink_conn* c) {
+  if (c->greeting_due && sink_tls_done(c)) {
+    c->greeting_due = false;
+    sink_greet(s, c);
+    serve(s, c, NULL, 0);
+  } else {
+    update(s, c);
+  }
+}
+
 static void conn_read(struct sink* s, struct sink_conn* c) {
   char* base = s->read + SINK_LINE_CAP;
-  ssize_t got = recv(c->watch.fd, base, SINK_READ_SIZE, MSG_DONTWAIT);
+  /* Where nothing is looked at, nothing is decrypted. */
+  bool tls = c->tls != NULL && c->mode < MODE_QUIT;
+  ssize_t got = tls ? sink_tls_recv(s, c, base, SINK_READ_SIZE)
+                    : recv(c->watch.fd, base, SINK_READ_SIZE, MSG_DONTWAIT);
   size_t n;
 
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (tls) greet_late(s, c);
+    return;
+  }
   if (got == 0 && c->out.len > 0) {
     /* It may have ended its side only, and still be reading. */
     c->mode = MODE_QUIT;
@@ -215,6 +243,10 @@ static void conn_read(struct sink* s, struct sink_conn* c) {
 }
 
 static void conn_event(struct sink* s, struct sink_conn* c, uint32_t events) {
+  if (!sink_tls_done(c)) {
+    conn_read(s, c);
+    return;
+  }
   if ((events & EPOLLOUT) != 0) {
     /* Input that waited because of the replies comes next; where none waited
      * this only sends. */
@@ -234,19 +266,24 @@ static void conn_event(struct sink* s, struct sink_conn* c, uint32_t events) {
     conn_close(s, c);
 }
 
-static void conn_new(struct sink* s, int fd, bool lmtp) {
+static void conn_new(struct sink* s, int fd, const struct sink_listener* l) {
   struct sink_conn* c = sink_alloc(sizeof(*c));
 
   memset(c, 0, sizeof(*c));
   c->watch.fd = fd;
   c->watch.kind = KIND_CONN;
-  c->lmtp = lmtp;
+  c->lmtp = l->lmtp;
   c->id = ++s->connections;
   if (s->first_at == 0) s->first_at = s->now;
   if (++s->nconns > s->peak) s->peak = s->nconns;
   link_conn(&s->idle, c);
   c->events = EPOLLIN;
   set_events(s, &c->watch, c->events, EPOLL_CTL_ADD);
+  if (l->implicit) {
+    sink_tls_begin(s, c);
+    c->greeting_due = true;
+    return;
+  }
   sink_greet(s, c);
   serve(s, c, NULL, 0);
 }
@@ -256,7 +293,7 @@ static void accept_some(struct sink* s, const struct sink_listener* l) {
     int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0) {
-      conn_new(s, fd, l->lmtp);
+      conn_new(s, fd, l);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
                errno == ENOBUFS) {
       /* The listener would wake us for ever: wait for a close. */

@@ -45,6 +45,12 @@ static const struct sink_reply needs_utf8 =
     SINK_REPLY("553", "5.6.7", "The address needs SMTPUTF8");
 static const struct sink_reply too_many =
     SINK_REPLY("452", "4.5.3", "Too many recipients");
+static const struct sink_reply go_secure =
+    SINK_REPLY("220", "2.0.0", "Ready to start TLS");
+static const struct sink_reply is_secure =
+    SINK_REPLY("503", "5.5.1", "TLS is on already");
+static const struct sink_reply not_alone =
+    SINK_REPLY("501", "5.5.4", "Nothing may follow STARTTLS");
 
 /* Puts octets among the replies of this batch. */
 void sink_put(struct sink* s, struct sink_conn* c, const char* text, size_t n) {
@@ -110,6 +116,8 @@ static void do_hello(struct sink* s, struct sink_conn* c, const char* arg,
   keep_helo(s, c, arg, n);
   if (c->rule != NULL)
     say_rule(s, c);
+  else if (esmtp && c->tls == NULL)
+    sink_put(s, c, s->ehlo_tls, s->nehlo_tls);
   else if (esmtp)
     sink_put(s, c, s->ehlo, s->nehlo);
   else
@@ -219,6 +227,30 @@ static void do_simple(struct sink* s, struct sink_conn* c, bool has_arg,
   sink_say(s, c, has_arg ? &syntax : r);
 }
 
+/* What came behind it in clear text could be anybody's (RFC 3207, 5): it is not
+ * even dropped, but ends the session. Whoever was greeted in clear text has to
+ * greet again (4.2). */
+static void do_starttls(struct sink* s, struct sink_conn* c, bool has_arg) {
+  if (s->tls == NULL || c->tls != NULL || has_arg) {
+    sink_say(s, c,
+             s->tls == NULL   ? &unknown
+             : c->tls != NULL ? &is_secure
+                              : &syntax);
+    return;
+  }
+  if (c->more) {
+    c->rule = NULL;
+    sink_say(s, c, &not_alone);
+    if (c->mode < MODE_QUIT) c->mode = MODE_DROP;
+    return;
+  }
+  sink_say(s, c, &go_secure);
+  if (c->mode >= MODE_QUIT) return;
+  sink_txn_end(s, c);
+  c->greeted = false;
+  c->starting = true;
+}
+
 static void do_verb(struct sink* s, struct sink_conn* c, const char* verb,
                     const char* arg, size_t n) {
   if (memcmp(verb, "MAIL", 4) == 0) {
@@ -273,6 +305,14 @@ static void do_line(struct sink* s, struct sink_conn* c, const char* p,
 
   c->rule = s->nrules > 0 ? sink_script_find(s, p, n) : NULL;
   for (; n > 0 && p[n - 1] == ' '; n--) continue;
+  if (n >= 8 && sink_is(p, 8, "STARTTLS") && (n == 8 || p[8] == ' ')) {
+    if (c->rule == NULL || sink_rule_positive(c->rule))
+      do_starttls(s, c, n > 8);
+    else
+      sink_say(s, c, &unknown);
+    c->rule = NULL;
+    return;
+  }
   if (n < 4 || (n > 4 && p[4] != ' ')) {
     sink_say(s, c, &unknown);
     c->rule = NULL;
@@ -308,6 +348,7 @@ static size_t take_line(struct sink* s, struct sink_conn* c, const char* p,
     return n;
   }
   c->mode = MODE_COMMAND;
+  c->more = len + 1 < n;
   if (skipped || len >= SINK_LINE_CAP)
     sink_say(s, c, &too_long);
   else if (len == 0 || lf[-1] != '\r')
@@ -320,8 +361,8 @@ static size_t take_line(struct sink* s, struct sink_conn* c, const char* p,
 /* The reply to these must be waited for before anything else is sent, whether
  * PIPELINING is offered or not (RFC 2920, 3.1). */
 static bool must_be_last(const char* p, size_t n) {
-  static const char* const verbs[] = {"DATA", "EHLO", "LHLO", "HELO",
-                                      "QUIT", "NOOP", "VRFY", "EXPN"};
+  static const char* const verbs[] = {"DATA", "EHLO", "LHLO", "HELO", "QUIT",
+                                      "NOOP", "VRFY", "EXPN", "STAR"};
 
   for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
     if (n >= 4 && sink_is(p, 4, verbs[i])) return true;
@@ -357,7 +398,8 @@ enum sink_step sink_parse(struct sink* s, struct sink_conn* c, const char* p,
          (!s->opt.pipelining && c->mode != MODE_CHUNK)))
       s->early++;
     at += k;
-    if (c->paused || (c->mode >= MODE_QUIT && c->mode != MODE_HANG)) {
+    if (c->paused || c->starting ||
+        (c->mode >= MODE_QUIT && c->mode != MODE_HANG)) {
       *used = at;
       return STEP_HOLD;
     }

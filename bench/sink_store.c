@@ -222,6 +222,7 @@ static bool write_env(const struct sink* s, const struct sink_conn* c,
   json_rcpts(f, t, "recipients", false, false, all);
   json_rcpts(f, t, "recipient_params", true, false, all);
   json_rcpts(f, t, "refused", false, true, all);
+  if (c->tls != NULL) fprintf(f, ", \"tls\": \"%s\"", sink_tls_version(c));
   fprintf(f, ", \"via\": \"%s\", \"chunks\": %llu, \"octets\": %llu}\n",
           t->chunks > 0 ? "BDAT" : "DATA", (unsigned long long)t->chunks,
           (unsigned long long)t->octets);
