@@ -3,6 +3,7 @@
  * PSA's, and ties tickets to PSA's names. */
 #include "mbed.h"
 
+#include <mbedtls/ssl_cache.h>
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/version.h>
 #include <psa/crypto.h>
@@ -17,10 +18,12 @@ static mbedtls_ctr_drbg_context drbg;
 enum { TICKET_SECONDS = 3600 };
 
 static mbedtls_ssl_ticket_context tickets;
+static mbedtls_ssl_cache_context cache;
 static unsigned long taken;
 
 int mbed_start(void) {
   mbedtls_ssl_ticket_init(&tickets);
+  mbedtls_ssl_cache_init(&cache);
 #if MBEDTLS_VERSION_MAJOR < 4
   mbedtls_entropy_init(&entropy);
   mbedtls_ctr_drbg_init(&drbg);
@@ -32,6 +35,7 @@ int mbed_start(void) {
 }
 
 void mbed_stop(void) {
+  mbedtls_ssl_cache_free(&cache);
   mbedtls_ssl_ticket_free(&tickets);
 #if MBEDTLS_VERSION_MAJOR < 4
   mbedtls_ctr_drbg_free(&drbg);
@@ -105,8 +109,22 @@ static int parse_ticket(void* arg, mbedtls_ssl_session* session,
   return err;
 }
 
-int mbed_server_tickets(mbedtls_ssl_config* conf) {
+#if MBEDTLS_VERSION_MAJOR < 3
+static int find_session(void* arg, mbedtls_ssl_session* session) {
+  int err = mbedtls_ssl_cache_get(arg, session);
+#else
+static int find_session(void* arg, const unsigned char* id, size_t n,
+                        mbedtls_ssl_session* session) {
+  int err = mbedtls_ssl_cache_get(arg, id, n, session);
+#endif
+  if (err == 0) taken++;
+  return err;
+}
+
+int mbed_server_sessions(mbedtls_ssl_config* conf) {
   int err;
+  mbedtls_ssl_ticket_free(&tickets);
+  mbedtls_ssl_ticket_init(&tickets);
 #if MBEDTLS_VERSION_MAJOR < 4
   err = mbedtls_ssl_ticket_setup(&tickets, mbedtls_ctr_drbg_random, &drbg,
                                  MBEDTLS_CIPHER_AES_256_GCM, TICKET_SECONDS);
@@ -114,13 +132,15 @@ int mbed_server_tickets(mbedtls_ssl_config* conf) {
   err = mbedtls_ssl_ticket_setup(&tickets, PSA_ALG_GCM, PSA_KEY_TYPE_AES, 256,
                                  TICKET_SECONDS);
 #endif
-  if (err == 0)
-    mbedtls_ssl_conf_session_tickets_cb(conf, mbedtls_ssl_ticket_write,
-                                        parse_ticket, &tickets);
-  return err;
+  if (err != 0) return err;
+  mbedtls_ssl_conf_session_tickets_cb(conf, mbedtls_ssl_ticket_write,
+                                      parse_ticket, &tickets);
+  mbedtls_ssl_conf_session_cache(conf, &cache, find_session,
+                                 mbedtls_ssl_cache_set);
+  return 0;
 }
 
-unsigned long mbed_tickets_taken(void) { return taken; }
+unsigned long mbed_sessions_found(void) { return taken; }
 
 void mbed_client_tickets(mbedtls_ssl_config* conf) {
 #if defined(MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED)

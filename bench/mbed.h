@@ -28,10 +28,11 @@ int mbed_latest(void);
 
 int mbed_key(mbedtls_pk_context* key, const char* path);
 
-/* Lets a server give out tickets and take them. One server to a process. */
-int mbed_server_tickets(mbedtls_ssl_config* conf);
-/* How many of the process's tickets came back and were good. */
-unsigned long mbed_tickets_taken(void);
+/* Lets a server resume sessions, by tickets, and by a cache for those who have
+ * none: libcurl does not ask for tickets. One server to a process. */
+int mbed_server_sessions(mbedtls_ssl_config* conf);
+/* How many good tickets came back, and sessions were found in the cache. */
+unsigned long mbed_sessions_found(void);
 
 /* Has the client told when a ticket comes in TLS 1.3. */
 void mbed_client_tickets(mbedtls_ssl_config* conf);

@@ -207,7 +207,7 @@ struct sink {
   uint64_t rounds;
   uint64_t early;
   uint64_t secured; /* handshakes that succeeded */
-  uint64_t resumed; /* those that began with a good ticket */
+  uint64_t resumed; /* those that took up an earlier session */
   int64_t first_at;
   int64_t last_at;
 };

@@ -49,7 +49,7 @@ int sink_tls_load(struct sink* s) {
   err = mbed_key(&t->key, s->opt.tls_key);
   if (err != 0) return complain(s->opt.tls_key, err);
   err = mbed_conf(&t->conf, MBEDTLS_SSL_IS_SERVER, 0, MBED_CURVES_FAST);
-  if (err == 0) err = mbed_server_tickets(&t->conf);
+  if (err == 0) err = mbed_server_sessions(&t->conf);
   if (err == 0) err = mbedtls_ssl_conf_own_cert(&t->conf, &t->chain, &t->key);
   return err == 0 ? 0 : complain("TLS", err);
 }
@@ -128,10 +128,10 @@ static ssize_t outcome(int err) {
 }
 
 static int handshake(struct sink* s, struct sink_tls* t) {
-  unsigned long before = mbed_tickets_taken();
+  unsigned long before = mbed_sessions_found();
   int err = mbedtls_ssl_handshake(&t->ssl);
 
-  if (mbed_tickets_taken() != before && !t->counted) {
+  if (mbed_sessions_found() != before && !t->counted) {
     t->counted = true;
     s->resumed++;
   }
