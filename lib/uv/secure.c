@@ -7,7 +7,7 @@
 
 /* What handshakes may take of one turn of the loop, in nanoseconds. A step of
  * one may take longer, and can't be divided: it is the last of its turn. */
-#define SHAKING_MAX (UINT64_C(10) * 1000 * 1000)
+#define SHAKING_MAX (UINT64_C(1000) * 1000)
 
 /* ---------------------------------------------------------------- with whom */
 
