@@ -335,9 +335,10 @@ static uvsmtp__op_t* advance(uvsmtp_proto_t* p) {
 /* The engine's own RSET goes before the next request. It has no request of its
  * own, so that nobody hears of it. Returns 1 when the cursor moved. */
 static int run_reset(uvsmtp_proto_t* p) {
-  int state = uvsmtp__steps[uvsmtp__plan_start(PLAN_RESET)].state;
+  int state;
   int rc;
   if (!p->reset_owed || (p->current != NULL && !p->current->ended)) return 0;
+  state = uvsmtp__steps[uvsmtp__plan_start(PLAN_RESET)].state;
   if (!may_go(p, NULL, state)) return 0;
   p->reset_owed = 0;
   if (!((uvsmtp__states[state].starts >> p->ahead) & 1u)) return 1;
