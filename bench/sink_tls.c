@@ -24,6 +24,7 @@ struct sink_tls {
   bool blocked;   /* the socket has to take more first */
   bool counted;   /* in the summary */
   size_t pending; /* octets of a write that has to be repeated as it was */
+  struct sink_buf flight; /* of the handshake, as far as it is not sent */
 };
 
 static int complain(const char* what, int err) {
@@ -63,10 +64,35 @@ void sink_tls_unload(struct sink* s) {
   mbed_stop();
 }
 
+/* Sends what is left of the last flight. */
+static int send_flight(struct sink_tls* t) {
+  ssize_t sent;
+
+  if (t->flight.len == 0) return 0;
+  sent =
+      send(t->fd, t->flight.base, t->flight.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR)
+    return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+  if (sent > 0) sink_buf_drop(&t->flight, (size_t)sent);
+  if (t->flight.len == 0) return 0;
+  t->blocked = true;
+  return MBEDTLS_ERR_SSL_WANT_WRITE;
+}
+
+/* Mbed TLS writes each message of the handshake by itself. Other servers send a
+ * flight in one piece, and so do we: it is what clients are used to. */
 static int bio_send(void* arg, const unsigned char* p, size_t n) {
   struct sink_tls* t = arg;
-  ssize_t sent = send(t->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+  ssize_t sent;
+  int err;
 
+  if (!t->done) {
+    sink_buf_add(&t->flight, p, n);
+    return (int)n;
+  }
+  err = send_flight(t);
+  if (err != 0) return err;
+  sent = send(t->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent >= 0) return (int)sent;
   if (errno != EAGAIN && errno != EINTR) return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
   t->blocked = true;
@@ -100,6 +126,7 @@ void sink_tls_begin(struct sink* s, struct sink_conn* c) {
 void sink_tls_end(struct sink_conn* c) {
   if (c->tls == NULL) return;
   mbedtls_ssl_free(&c->tls->ssl);
+  sink_buf_free(&c->tls->flight);
   free(c->tls);
   c->tls = NULL;
 }
@@ -130,12 +157,15 @@ static ssize_t outcome(int err) {
 static int handshake(struct sink* s, struct sink_tls* t) {
   unsigned long before = mbed_sessions_found();
   int err = mbedtls_ssl_handshake(&t->ssl);
+  int sent = send_flight(t);
 
   if (mbed_sessions_found() != before && !t->counted) {
     t->counted = true;
     s->resumed++;
   }
+  /* An alert is sent, too. */
   if (err != 0) return err;
+  if (sent != 0 && sent != MBEDTLS_ERR_SSL_WANT_WRITE) return sent;
   t->done = true;
   s->secured++;
   return 0;
