@@ -37,6 +37,8 @@ LAYERS = {
     # The sink's end of TLS, and the floors that ours is measured against.
     "bench": [SYSTEM, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
               r"<uvsmtp(/[a-z]+)?\.h>", r'"uvsmtp\.h"', PUBLIC_PURE, OWN],
+    # Programs of others, and nothing of ours.
+    "bench/peers": [SYSTEM, r"<curl/curl\.h>"],
     "docs": [SYSTEM, r'"core/[a-z0-9_]+\.(h|def)"', OWN],
     "docs/examples": [SYSTEM, r"<uvsmtp(/[a-z]+)?\.h>", r'"uvsmtp\.h"',
                       PUBLIC_PURE],
