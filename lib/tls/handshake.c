@@ -270,12 +270,15 @@ static int begin(uvsmtp__tls_conn_t* conn) {
 }
 
 int uvsmtp__tls_conn_handshake(uvsmtp__tls_conn_t* conn) {
+  int spent = 0;
   if (conn->error != 0) return conn->error;
   if (conn->info->established) return UVSMTP__TLS_DONE;
   if (!conn->begun && begin(conn) != 0) return conn->error;
   for (;;) {
-    int costly = uvsmtp__mbed_costly(&conn->ssl);
+    int costly = uvsmtp__mbed_costly(&conn->ssl, conn->tls->cert.version != 0);
     int rc;
+    /* Before the next one, so that what costs little goes out with the last. */
+    if (costly && spent) return UVSMTP__TLS_MORE;
     conn->starved = 0;
     rc = mbedtls_ssl_handshake_step(&conn->ssl);
     if (rc == MBEDTLS_ERR_SSL_WANT_READ) {
@@ -285,6 +288,6 @@ int uvsmtp__tls_conn_handshake(uvsmtp__tls_conn_t* conn) {
     if (rc != 0 && !uvsmtp__mbed_is_ticket(rc))
       return uvsmtp__tls_conn_fail(conn, rc);
     if (uvsmtp__mbed_over(&conn->ssl)) return finish(conn);
-    if (costly) return UVSMTP__TLS_MORE;
+    spent |= costly;
   }
 }

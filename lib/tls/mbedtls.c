@@ -240,18 +240,25 @@ int uvsmtp__mbed_over(const mbedtls_ssl_context* ssl) {
 #endif
 }
 
-int uvsmtp__mbed_costly(const mbedtls_ssl_context* ssl) {
+int uvsmtp__mbed_costly(const mbedtls_ssl_context* ssl, int signs) {
   switch (ssl->FIELD(state)) {
     case MBEDTLS_SSL_SERVER_CERTIFICATE:  /* its chain is verified */
     case MBEDTLS_SSL_SERVER_KEY_EXCHANGE: /* its signature */
     case MBEDTLS_SSL_CLIENT_KEY_EXCHANGE:
-    case MBEDTLS_SSL_CERTIFICATE_VERIFY:
 #if MBEDTLS_VERSION_MAJOR >= 3
     case MBEDTLS_SSL_CLIENT_HELLO: /* our key share */
     case MBEDTLS_SSL_SERVER_HELLO: /* the secret from both */
-    case MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY:
 #endif
       return 1;
+    case MBEDTLS_SSL_CERTIFICATE_VERIFY: /* ours; the server's in TLS 1.3 */
+#if MBEDTLS_VERSION_MAJOR < 3
+      return signs;
+#else
+      return signs ||
+             mbedtls_ssl_get_version_number(ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
+    case MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY:
+      return signs;
+#endif
     default:
       return 0;
   }

@@ -79,7 +79,7 @@ size_t uvsmtp__tls_conn_left(const uvsmtp__tls_conn_t* conn);
 /* The socket has ended: what is missing will not come. */
 void uvsmtp__tls_conn_end(uvsmtp__tls_conn_t* conn);
 
-/* One step of the handshake: of those that cost much there is one in a call.
+/* A piece of the handshake: of the steps that cost much there is one in a call.
  * DONE, WAIT, MORE or an error, which stays. */
 int uvsmtp__tls_conn_handshake(uvsmtp__tls_conn_t* conn);
 

@@ -290,8 +290,9 @@ int uvsmtp__mbed_check_pair(uvsmtp_tls_t* tls);
 /* 1: may issue, as far as the basic constraints say. */
 int uvsmtp__mbed_is_ca(const mbedtls_x509_crt* crt);
 int uvsmtp__mbed_over(const mbedtls_ssl_context* ssl);
-/* 1: the step that comes next computes with public keys. */
-int uvsmtp__mbed_costly(const mbedtls_ssl_context* ssl);
+/* 1: the step that comes next computes with public keys. signs: we have a
+ * certificate. */
+int uvsmtp__mbed_costly(const mbedtls_ssl_context* ssl, int signs);
 /* The description in the fatal alert that came, or -1. */
 int uvsmtp__mbed_alert(const mbedtls_ssl_context* ssl);
 /* 1: the code says that a ticket came. */

@@ -205,7 +205,8 @@ static void test_steps(void** state) {
   peer_give(p.peer, p.conn);
   while ((rc = uvsmtp__tls_conn_handshake(p.conn)) == UVSMTP__TLS_MORE) more++;
   assert_int_equal(rc, UVSMTP__TLS_WAIT);
-  assert_true(more >= 3); /* certificate, signature, key exchange */
+  /* Certificate, signature; behind the key exchange the rest is cheap. */
+  assert_true(more >= 2);
   close_pair(&p);
 }
 
