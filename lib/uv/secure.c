@@ -218,8 +218,9 @@ int uvsmtp__secure(uvsmtp_session_t* s, int strict) {
   if (s->tls == NULL) err = make_filter(s, strict);
   if (err == 0 && s->shakes) {
     err = shake(s);
-    s->again |=
-        s->tls != NULL && uvsmtp__tls_conn_peek(s->tls).len > 0 && !s->blocked;
+    /* What it has to say goes out at once, if anything still can. */
+    s->again |= uvsmtp__tls_conn_peek(s->tls).len > 0 && !s->blocked &&
+                s->write_error == 0;
   }
   return err;
 }

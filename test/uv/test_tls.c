@@ -501,6 +501,59 @@ static void handshakes_take_turns(void** state) {
   (void)state;
 }
 
+/* An allocator that takes longer than a turn has for handshakes. */
+static void dawdle(void* arg) {
+  (void)arg;
+  usleep(11 * 1000);
+}
+
+typedef struct mute_s {
+  fixture_t* f;
+  uvsmtp_session_t* session;
+} mute_t;
+
+/* From now on there is no writing, and each step uses up its turn. */
+static int on_verify_mute(void* arg, const uvsmtp_tls_chain_t* chain) {
+  mute_t* m = arg;
+  uv_os_fd_t fd = -1;
+  (void)chain;
+  assert_int_equal(0, uvsmtp_session_fileno(m->session, &fd));
+  assert_int_equal(0, shutdown(fd, SHUT_WR));
+  m->f->heap.hook = dawdle;
+  return UVSMTP_TLS_VERDICT_OWN;
+}
+
+/* A handshake that can't write waits a little for what there is to read, and
+ * does not keep the loop from reading it. */
+static void a_handshake_that_cannot_write(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, "TLS\n");
+  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+  uvsmtp_tls_t* tls = NULL;
+  call_t connect = {0};
+  mute_t mute = {f, NULL};
+  config.flags = UVSMTP_TLS_INSECURE;
+  /* Where what was said is written when the next dear step begins. */
+  config.max_version = UVSMTP_TLS_1_2;
+  config.verify = on_verify_mute;
+  config.verify_arg = &mute;
+  assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
+  mute.session = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+  assert_int_equal(
+      0,
+      CALL(&connect, f, uvsmtp_connect(mute.session, NULL, on_call, &connect)));
+  wait_for(&connect);
+  f->heap.hook = NULL;
+  assert_int_equal(UVSMTP_ETLS, connect.status);
+  assert_int_equal(UVSMTP_STATE_WRAP, connect.stage);
+  close_session(f, mute.session);
+  uvsmtp_tls_unref(tls);
+  (void)peer_finish(peer, NULL);
+  fixture_finish(f);
+  (void)state;
+}
+
 /* Every allocation of the session fails once: never a hang, a leak, or an
  * acceptance without a message. */
 static void out_of_memory_at_any_time(void** state) {
@@ -558,6 +611,7 @@ int main(void) {
       TEST(a_given_connection_is_secured),
       TEST(a_hook_judges),
       TEST(handshakes_take_turns),
+      TEST(a_handshake_that_cannot_write),
       TEST(out_of_memory_at_any_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
