@@ -169,6 +169,7 @@ int uvsmtp__tls_conn_new(uvsmtp__tls_conn_t** out, const uvsmtp__mem_t* mem,
   memset(conn, 0, sizeof(*conn));
   conn->mem = *mem;
   conn->tls = uvsmtp_tls_ref(tls);
+  conn->forgotten = tls->forgotten;
   mbedtls_ssl_init(&conn->ssl);
   err = set_up(conn, peer, &name);
   if (err != 0) {

@@ -162,6 +162,8 @@ static void keep_session(uvsmtp__tls_conn_t* conn) {
   uint64_t now = uvsmtp__tls_now();
   int64_t left = -1;
   if ((tls->flags & UVSMTP_TLS_NO_RESUMPTION) != 0) return;
+  /* What was found of this one has been forgotten meanwhile. */
+  if (conn->forgotten != tls->forgotten) return;
   certificate = info->certificate != NULL
                     ? uvsmtp__blob_ref(info->certificate)
                     : uvsmtp__blob_new(&tls->mem, der.base, der.len);

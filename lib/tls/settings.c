@@ -169,6 +169,7 @@ void uvsmtp_tls_unref(uvsmtp_tls_t* tls) {
 }
 
 void uvsmtp_tls_forget(uvsmtp_tls_t* tls) {
+  tls->forgotten++;
   uvsmtp__tls_cache_clear(&tls->cache);
 }
 

@@ -154,6 +154,7 @@ struct uvsmtp_tls_s {
   char*
       staging; /* RECORD_MAX octets, or NULL: small slices become one record */
   uvsmtp__tls_cache_t cache;
+  uint64_t forgotten; /* times that all sessions were dropped */
   uint64_t full;
   uint64_t resumed;
   uint64_t refused;
@@ -247,8 +248,9 @@ struct uvsmtp__tls_conn_s {
   uvsmtp__buf_t out;
   char* key; /* of the cache */
   size_t key_len;
-  int error;      /* stays */
-  int send_error; /* why output could not be taken */
+  uint64_t forgotten; /* the settings', when this began */
+  int error;          /* stays */
+  int send_error;     /* why output could not be taken */
   unsigned char address[16];
   unsigned char address_len;
   unsigned char strict; /* what is wrong ends the handshake */

@@ -589,6 +589,33 @@ static void test_resumption(void** state) {
   }
 }
 
+/* What was forgotten does not come back by a connection that was open then. */
+static void test_forgotten(void** state) {
+  int i;
+  (void)state;
+  for (i = 0; i < 2 * versions(); i++) {
+    int midway = i % 2; /* in the handshake, not after it */
+    char buf[16];
+    pair_t p;
+    open_pair(&p, version_of(i / 2), 1);
+    connect_pair(&p, &strict);
+    if (midway) {
+      start(&p);
+      uvsmtp_tls_forget(p.tls);
+    }
+    assert_int_equal(peer_shake(p.peer, p.conn, 0), UVSMTP__TLS_DONE);
+    if (!midway) uvsmtp_tls_forget(p.tls);
+    peer_say(p.peer, "220 mx\r\n", 8);
+    peer_give(p.peer, p.conn);
+    assert_int_equal(read_all(&p, buf, sizeof(buf)), 8);
+    drop_conn(&p);
+    assert_stats(&p, 1, 0, 0, 0);
+    assert_int_equal(visit(&p, &strict), 0);
+    assert_int_equal(visit(&p, &strict), 1);
+    close_pair(&p);
+  }
+}
+
 /* The seconds that the only session has yet. */
 static uint64_t only_session(const pair_t* p, uvsmtp__tls_entry_t** entry) {
   uvsmtp__link_t* link = uvsmtp__queue_first(&p->tls->cache.used);
@@ -822,6 +849,7 @@ int main(void) {
       cmocka_unit_test(test_renegotiation),
       cmocka_unit_test(test_input_cap),
       cmocka_unit_test(test_resumption),
+      cmocka_unit_test(test_forgotten),
       cmocka_unit_test(test_lifetime),
       cmocka_unit_test(test_many_tickets),
       cmocka_unit_test(test_no_resumption),
