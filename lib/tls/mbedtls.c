@@ -142,12 +142,25 @@ static const uint16_t signatures12[] = {
     MBEDTLS_TLS1_3_SIG_NONE};
 #endif
 
-/* Hashes from SHA-256 on, any curve, RSA from 2048 bits on. */
+/* Curves from 256 bits on; 4.0 has no others. */
+#if MBEDTLS_VERSION_MAJOR < 4
+#define CURVES                                      \
+  (MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1) | \
+   MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1) | \
+   MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP521R1) | \
+   MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_BP256R1) |   \
+   MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_BP384R1) |   \
+   MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_BP512R1))
+#else
+#define CURVES 0xFFFFFFF
+#endif
+
+/* Hashes from SHA-256 on, RSA from 2048 bits on. */
 static const mbedtls_x509_crt_profile profile = {
     MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) |
         MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
         MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
-    0xFFFFFFF, 0xFFFFFFF, 2048};
+    0xFFFFFFF, CURVES, 2048};
 
 int uvsmtp__mbed_configure(uvsmtp_tls_t* tls, mbedtls_ssl_config* conf) {
   int rc = mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT,

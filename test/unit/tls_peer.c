@@ -67,8 +67,9 @@ static void make_key(mbedtls_pk_context* key, unsigned int flags) {
   assert_int_equal(
       mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)), 0);
   assert_int_equal(
-      mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key),
-                          mbedtls_ctr_drbg_random, &drbg),
+      mbedtls_ecp_gen_key((flags & PEER_P192) != 0 ? MBEDTLS_ECP_DP_SECP192R1
+                                                   : MBEDTLS_ECP_DP_SECP256R1,
+                          mbedtls_pk_ec(*key), mbedtls_ctr_drbg_random, &drbg),
       0);
 }
 

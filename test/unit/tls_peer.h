@@ -16,7 +16,8 @@ enum {
   PEER_CA = 1u << 0,
   PEER_CLIENT_ONLY = 1u << 1, /* clientAuth as the only extended usage */
   PEER_SHA1 = 1u << 2,
-  PEER_RSA_1024 = 1u << 3
+  PEER_RSA_1024 = 1u << 3,
+  PEER_P192 = 1u << 4
 };
 
 typedef struct peer_cert_s {
