@@ -121,7 +121,8 @@ typedef struct uvsmtp_tls_config_s {
                        or blanks between them, as the IANA registers them
                        ("TLS_AES_128_GCM_SHA256"), or as Mbed TLS writes them
                        ("TLS1-3-AES-128-GCM-SHA256"); NULL: those that give
-                       forward secrecy and are not broken, fast ones first */
+                       forward secrecy by elliptic curves and are not broken,
+                       fast ones first */
   const char* name; /* what the server is to be called, instead of the target's
                        host; a target's tls_name counts more */
   /* The server's own certificate or key has to be one of these, beside all

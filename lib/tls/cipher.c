@@ -8,7 +8,9 @@
 #include "tls/tls_int.h"
 
 /* Forward secrecy only. AEAD first, and of these the fastest here: see
- * docs/architecture.md for the figures. */
+ * docs/architecture.md for the figures. No DHE: the server would choose how
+ * large its numbers are, that is, for how long the loop stands still (RFC 9325
+ * 4.1 is against it, too). */
 static const unsigned short preferred[] = {
     0x1303, /* TLS_CHACHA20_POLY1305_SHA256 */
     0x1301, /* TLS_AES_128_GCM_SHA256 */
@@ -19,9 +21,6 @@ static const unsigned short preferred[] = {
     0xC02F, /* TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 */
     0xC02C, /* TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 */
     0xC030, /* TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 */
-    0xCCAA, /* TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256 */
-    0x009E, /* TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 */
-    0x009F, /* TLS_DHE_RSA_WITH_AES_256_GCM_SHA384 */
     0xC023, /* TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256 */
     0xC027, /* TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256 */
     0xC009, /* TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA */

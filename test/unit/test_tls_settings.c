@@ -168,6 +168,22 @@ static void test_versions(void** state) {
   }
 }
 
+/* A server can't have us compute with numbers of its own size. */
+static void test_default_ciphers(void** state) {
+  uvsmtp_tls_config_t c = trusting();
+  uvsmtp_tls_t* tls;
+  size_t n;
+  (void)state;
+  assert_int_equal(uvsmtp_tls_new(&tls, &c, NULL), 0);
+  for (n = 0; tls->ciphers[n] != 0; n++) {
+    const char* name = mbedtls_ssl_get_ciphersuite_name(tls->ciphers[n]);
+    assert_true(strncmp(name, "TLS-ECDHE-", 10) == 0 ||
+                strncmp(name, "TLS1-3-", 7) == 0);
+  }
+  assert_true(n >= 10);
+  uvsmtp_tls_unref(tls);
+}
+
 static void test_ciphers(void** state) {
   static const struct {
     const char* names;
@@ -579,6 +595,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_defaults),
       cmocka_unit_test(test_versions),
+      cmocka_unit_test(test_default_ciphers),
       cmocka_unit_test(test_ciphers),
       cmocka_unit_test(test_pins),
       cmocka_unit_test(test_flags_and_sizes),
