@@ -9,7 +9,7 @@ import socket
 import ssl
 
 import client
-from authority import HOST, Authority
+from certificates import HOST, Authority
 from connections import Connections
 from processes import have_ipv6, listens, read, scratch
 

@@ -6,9 +6,9 @@ import functools
 import hashlib
 import os
 import ssl
-import subprocess
 
 import processes
+from certificates import KEYS, openssl
 from recorder import EXTENSIONS, Dialogue, Recorder
 
 NAMES = "subjectAltName=DNS:localhost,DNS:mx.example.test,IP:127.0.0.1"
@@ -21,17 +21,11 @@ class Identity:
     def __init__(self, name, extension=NAMES, passphrase=None):
         self.cert = os.path.join(processes.scratch(), "identity.pem")
         self.key = self.cert.replace(".pem", ".key")
-        command = [processes.program("openssl", "openssl"), "req", "-x509",
-                   "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                   "-days", "30", "-utf8", "-subj", f"/CN={name}", "-addext",
-                   extension,
-                   "-keyout", self.key, "-out", self.cert]
-        command += ["-noenc"] if passphrase is None else [
-            "-passout", f"pass:{passphrase}"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False,
-                              capture_output=True)
-        if done.returncode != 0:
-            raise AssertionError(f"openssl: {done.stderr.decode()}")
+        openssl("req", "-x509", "-newkey", *KEYS["ec"], "-days", "30", "-utf8",
+                "-subj", f"/CN={name}", "-addext", extension,
+                "-keyout", self.key, "-out", self.cert,
+                *(["-noenc"] if passphrase is None else
+                  ["-passout", f"pass:{passphrase}"]))
         with open(self.cert, encoding="ascii") as f:
             self.pem = f.read()
         self.der = ssl.PEM_cert_to_DER_cert(self.pem)
@@ -40,9 +34,7 @@ class Identity:
         return "sha256:" + hashlib.sha256(self.der).hexdigest()
 
     def pin(self):
-        key = subprocess.run(
-            ["openssl", "pkey", "-in", self.key, "-pubout", "-outform", "DER"],
-            check=True, capture_output=True).stdout
+        key = openssl("pkey", "-in", self.key, "-pubout", "-outform", "DER")
         return "sha256//" + base64.b64encode(
             hashlib.sha256(key).digest()).decode()
 

@@ -16,7 +16,7 @@ import subprocess
 import unittest
 
 import client
-from authority import Authority
+from certificates import Authority
 from processes import (Daemon, free_port, have_ipv6, listens, need_root,
                        program, read, scratch, user_ids, wait_until, write)
 
