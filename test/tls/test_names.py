@@ -44,7 +44,7 @@ WRONG = {
         "*.mx.example.test", "*.example.tes", "*.xample.test",
         "*example.test", "*mx.example.test", ".example.test",
     ],
-    "example.test": [WILDCARD, "mx.example.test", ".example.test"],
+    "example.test": ["*.test", WILDCARD, "mx.example.test", ".example.test"],
     "a.mx.example.test": [WILDCARD, "*.*.example.test", "a.*.example.test"],
     "xn--mnchen-3ya.example.test": [
         "xn--*.example.test", "münchen.example.test"],

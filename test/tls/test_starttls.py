@@ -85,8 +85,13 @@ class Starttls(Case):
             got, peer = self.ask(policy, secure=(*EXTENSIONS, "STARTTLS"))
             self.check_end(got, "ok", "accepted")
             self.assertEqual(peer.verbs.count("STARTTLS"), 1)
+        world.driver().settings()
         with Server(Dialogue(secure=("STARTTLS",)), context("good")) as server:
-            world.driver().settings()
+            got = world.driver().one(world.job(
+                server, world.REQUIRED, ("connect", "send", "hello", "send")))
+            self.check_status(got, "OK")
+            self.assertEqual(server.settle().verbs.count("STARTTLS"), 1)
+        with Server(Dialogue(secure=("STARTTLS",)), context("good")) as server:
             got = world.driver().one(world.job(
                 server, world.REQUIRED, ("connect", "hello", "starttls")))
             self.check_status(got, "EALREADY")
