@@ -195,7 +195,13 @@ void uvsmtp__tls_conn_free(uvsmtp__tls_conn_t* conn) {
   uvsmtp__mem_t mem;
   if (conn == NULL) return;
   mem = conn->mem;
-  if (conn->info != NULL) keep_certificate(conn);
+  if (conn->info != NULL) {
+    /* Whoever ended it in the middle, and why: it has failed for those who look
+     * at the facts. */
+    if (conn->info->refs > 1 && !conn->info->established && conn->error == 0)
+      (void)uvsmtp__tls_conn_fail(conn, MBEDTLS_ERR_SSL_CONN_EOF);
+    keep_certificate(conn);
+  }
   mbedtls_ssl_free(&conn->ssl);
   uvsmtp__buf_free(&mem, &conn->kept);
   uvsmtp__buf_free(&mem, &conn->out);
@@ -311,10 +317,6 @@ ptrdiff_t uvsmtp__tls_conn_write(uvsmtp__tls_conn_t* conn,
 }
 
 void uvsmtp__tls_conn_close(uvsmtp__tls_conn_t* conn) {
-  if (!conn->info->established && conn->error == 0) {
-    /* Whoever ended it, and why: the handshake has failed too. */
-    (void)uvsmtp__tls_conn_fail(conn, MBEDTLS_ERR_SSL_CONN_EOF);
-  }
   if (!conn->info->established || conn->closed) return;
   if (conn->error != 0 && conn->error != UVSMTP__TLS_EOF) return;
   conn->closed = 1;

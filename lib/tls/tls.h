@@ -102,7 +102,7 @@ uvsmtp_slice_t uvsmtp__tls_conn_peek(const uvsmtp__tls_conn_t* conn);
 void uvsmtp__tls_conn_sent(uvsmtp__tls_conn_t* conn, size_t n);
 
 /* Adds close_notify to the output, once, if the handshake is done and nothing
- * failed. One that is under way has failed then. */
+ * failed. */
 void uvsmtp__tls_conn_close(uvsmtp__tls_conn_t* conn);
 
 /* The facts; they live until uvsmtp__tls_info_unref, and outlive the filter. */
