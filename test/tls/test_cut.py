@@ -11,7 +11,6 @@ little; a full handshake is cut up to its end. Arguments: TOOL SINK DRIVER."""
 
 import above  # noqa: F401
 import certs
-import client
 import world
 from dialogue import Dialogue
 from peer import FIN, RST, Server, context
@@ -19,8 +18,6 @@ from world import (IMPLICIT, NO_CHUNKING, NO_PIPELINING, NO_RESUMPTION,
                    REQUIRED, Case, tearDownModule)  # noqa: F401
 
 AT_ONCE = 8
-# Builds that are slow cut a full handshake at every such octet only.
-STRIDE = 5
 # Small, so that there is less to cut.
 SMALL = certs.dns("m.test", common=b"")
 
@@ -121,8 +118,7 @@ class Cut(Case):
         # A signature has not always the same length.
         last = whole.wire.sent if resumed else whole.flights[-1] + 8
         first = 0 if resumed or policy == IMPLICIT else whole.where["STARTTLS"]
-        step = 1 if resumed or not client.SHORT else STRIDE
-        cuts = [((octets, how), False) for octets in range(first, last + 1, step)
+        cuts = [((octets, how), False) for octets in range(first, last + 1)
                 for how in self.hows(octets, resumed, policy)]
         ends = {*whole.flights, *(at for at in whole.where.values()
                                   if isinstance(at, int))}
