@@ -158,6 +158,15 @@ class Handshake(Case):
                     got.report["tls"]["cipher"].removesuffix("_SHA256"),
                     "TLS_" + wanted.removesuffix("_SHA256"))
 
+    def test_server_order(self):
+        """A server of TLS 1.2 that goes by its own order of signatures. Mbed TLS
+        3.6.6 needs to be told that it is TLS 1.2."""
+        how = context("good, RSA", "1.2")
+        how.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+        world.driver().settings(max_version=0x0303)
+        with Server(implicit(), how) as server:
+            self.check_status(world.driver().one(world.job(server)), "OK")
+
     def check_late(self, server, policy, stage):
         """The deadline of the handshake, and of nothing else, passes."""
         world.driver().settings()

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Whose certificate is it? RFC 9525, and what came of doing it otherwise.
 Arguments: TOOL SINK DRIVER."""
+import unittest
+
 import above  # noqa: F401
 import certs
+import processes
 import world
 from certs import HOST, Spec, dns
 from dialogue import implicit
@@ -178,6 +181,22 @@ class Names(Case):
                     world.job(server, name=None) | {"host": host})
                 self.check_status(got, "OK" if right else "ETLS")
                 self.assertEqual(got["tls"]["name"], host)
+
+    def test_ipv6(self):
+        """A literal in brackets is looked for without them."""
+        if not processes.have_ipv6():
+            raise unittest.SkipTest("the loopback has no IPv6")
+        for host in ("::1", "[::1]"):
+            for certificate, right in ((Spec(names=("ip:::1",)), True),
+                                       (dns("::1"), False),
+                                       (dns("[::1]"), False)):
+                with self.subTest(f"{host} {right}"), Server(
+                        implicit(), context(certificate),
+                        address="::1") as server:
+                    got = world.driver().one(
+                        world.job(server, name=None) | {"host": host})
+                    self.check_status(got, "OK" if right else "ETLS")
+                    self.assertEqual(got["tls"]["name"], "::1")
 
     def test_settings(self):
         """The settings have a name too, which counts less than the target's."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import unittest
 
 import above  # noqa: F401
 import certs
@@ -141,6 +142,11 @@ def main():
         print(f"usage: {sys.argv[0]} TOOL SINK DRIVER [TEST...]",
               file=sys.stderr)
         sys.exit(64)
+    try:
+        processes.program("openssl", "openssl")
+    except unittest.SkipTest as why:
+        print(why)
+        sys.exit(77)
     client.programs["driver"] = os.path.abspath(sys.argv.pop(3))
     client.main()
 
