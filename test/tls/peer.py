@@ -17,7 +17,9 @@ import certs
 # Nobody waits for longer for what does not come. It is no limit on a speed.
 PATIENCE = 60
 
-FIN, RST = "FIN", "RST"
+# How a connection ends; SPOIL: one octet is changed, and after what is sent with
+# it comes FIN.
+FIN, RST, SPOIL = "FIN", "RST", "SPOIL"
 
 
 class Over(Exception):
@@ -70,6 +72,11 @@ class Wire:
         if self.cut is not None:
             room = self.cut[0] - self.sent
             over = len(data) >= room if self.eager else len(data) > room
+            if over and self.cut[1] == SPOIL:
+                self._put(data[:room] + bytes([data[room] ^ 0x20]) +
+                          data[room + 1:])
+                self.end(FIN)
+                raise Over("spoilt")
             if over:
                 self._put(data[:room])
                 self.whole = len(data) == room
