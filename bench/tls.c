@@ -110,9 +110,8 @@ int main(int argc, char** argv) {
   if (status != 0) return status;
   if (mbed_start() != 0) die("no random numbers");
   print_note(
-      "uvsmtp %s, %s; CPU time of the client, medians of %d rounds in "
-      "turn\n",
-      uvsmtp_version_string(), uvsmtp_tls_library(), b.rounds);
+      "uvsmtp %s, %s: CPU time of the client, medians of rounds in turn\n",
+      uvsmtp_version_string(), uvsmtp_tls_library());
   for (i = optind; i < argc; i++) find(argv[i])->run(&b);
   for (f = figures; optind == argc && f->name != NULL; f++) f->run(&b);
   print_note("\n%s\n",
