@@ -78,7 +78,9 @@ static int make_filter(uvsmtp_session_t* s, int strict) {
 }
 
 void uvsmtp__secure_forget(uvsmtp_session_t* s) {
-  if (s->tls_info != NULL) uvsmtp__tls_info_unref(s->tls_info);
+  uvsmtp__enter(s->env);
+  uvsmtp__tls_info_unref(s->tls_info);
+  uvsmtp__leave(s->env);
   s->tls_info = NULL;
 }
 
@@ -229,9 +231,11 @@ void uvsmtp__secure_end(uvsmtp_session_t* s) {
   if (s->tls == NULL) return;
   /* Best effort: the alert that says what was wrong with the certificate, or
    * that this is the end and no cut. */
+  uvsmtp__enter(s->env);
   uvsmtp__tls_conn_close(s->tls);
   uvsmtp__flush_last(s);
   uvsmtp__tls_conn_free(s->tls);
+  uvsmtp__leave(s->env);
   s->tls = NULL;
   s->shaking = 0;
   s->shakes = 0;

@@ -158,7 +158,9 @@ int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
 
 void uvsmtp__target_free(uvsmtp_env_t* env, uvsmtp__target_t* target) {
   if (target == NULL) return;
+  uvsmtp__enter(env); /* their allocator is a hook as well */
   uvsmtp_tls_unref(target->tls_settings);
+  uvsmtp__leave(env);
   uvsmtp__free(&env->mem, target, target->block);
 }
 

@@ -554,6 +554,75 @@ static void a_handshake_that_cannot_write(void** state) {
   (void)state;
 }
 
+typedef struct probe_s {
+  uvsmtp_session_t* session;
+  int probes;
+  int taken; /* calls that were not refused */
+} probe_t;
+
+static void on_heap(void* arg) {
+  probe_t* p = arg;
+  p->probes++;
+  p->taken += uvsmtp_session_set_timeouts(p->session, NULL) != UV_EBUSY;
+}
+
+/* The allocator of the settings is a hook as well: no call is taken from it,
+ * in the handshake, at the end, and when the next connection has other ones. */
+static void settings_allocate_undisturbed(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer =
+      peer_play(0, "TLS\n" GREETED HELLO MESSAGE
+                   "C QUIT\n S 221 bye\n EOF\n CLOSE\n NEXT\n" GREETED
+                   "C NOOP\n S 250 ok\n EOF");
+  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_tls_t* tls = NULL;
+  uvsmtp_session_config_t session = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_session_t* s;
+  probe_t probe = {NULL, 0, 0};
+  letter_t letter;
+  call_t send = {0};
+  call_t quit = {0};
+  call_t noop = {0};
+  session.local_name = "client.example";
+  probe.session = s = open_session(f, NULL, &session);
+  config.mem = &f->mem;
+  config.ca.base = peer_certificate(peer);
+  config.ca.len = strlen(peer_certificate(peer));
+  assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
+  target.host = peer_host(peer);
+  target.port = peer_port(peer);
+  target.tls = UVSMTP_TLS_IMPLICIT;
+  target.tls_settings = tls;
+  letter_init(&letter, "a@example.org", "b@example.net", "hi\r\n", 4);
+  assert_int_equal(0, uvsmtp_connect(s, &target, NULL, NULL));
+  uvsmtp_tls_unref(tls);
+  assert_int_equal(
+      0, CALL(&send, f, uvsmtp_send(s, &letter.message, on_call, &send)));
+  assert_int_equal(0, CALL(&quit, f, uvsmtp_quit(s, on_call, &quit)));
+  f->heap.hook = on_heap;
+  f->heap.hook_arg = &probe;
+  wait_for(&quit);
+  run_for(f, 1);
+  target.tls = UVSMTP_TLS_NONE;
+  target.tls_settings = NULL;
+  assert_int_equal(0, uvsmtp_connect(s, &target, NULL, NULL));
+  f->heap.hook = NULL;
+  assert_int_equal(0, CALL(&noop, f, uvsmtp_noop(s, on_call, &noop)));
+  f->heap.hook = on_heap;
+  wait_for(&noop);
+  f->heap.hook = NULL;
+  assert_int_equal(0, send.status);
+  assert_int_equal(0, noop.status);
+  assert_true(probe.probes > 10);
+  assert_int_equal(0, probe.taken);
+  close_session(f, s);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
 /* Every allocation of the session fails once: never a hang, a leak, or an
  * acceptance without a message. */
 static void out_of_memory_at_any_time(void** state) {
@@ -612,6 +681,7 @@ int main(void) {
       TEST(a_hook_judges),
       TEST(handshakes_take_turns),
       TEST(a_handshake_that_cannot_write),
+      TEST(settings_allocate_undisturbed),
       TEST(out_of_memory_at_any_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
