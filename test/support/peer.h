@@ -28,7 +28,8 @@ enum peer_flags {
  *   CLOSE     closes the connection (after which only NEXT makes sense)
  *   RESET     closes it with a reset
  *   SHUT      refuses to be written to (Unix), and stays readable
- *   EOF       reads and drops everything up to the client's end
+ *   EOF       reads and drops everything up to the client's end, which within
+ *             TLS has to be a proper one (close_notify)
  *   STALL     neither reads nor writes until peer_go or peer_finish
  *   NEXT      accepts another connection
  *   TLS       a handshake, as the server; what follows goes through TLS (not

@@ -165,7 +165,7 @@ secure_conn_t* secure_accept(secure_t* s, const secure_io_t* io) {
 ssize_t secure_recv(secure_conn_t* c, void* buf, size_t len) {
   int n = mbedtls_ssl_read(&c->ssl, buf, len);
   if (n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) return 0;
-  return n < 0 ? -1 : n;
+  return n <= 0 ? -1 : n; /* 0: it was cut off */
 }
 
 int secure_send(secure_conn_t* c, const void* data, size_t len) {

@@ -28,7 +28,8 @@ const char* secure_certificate(const secure_t* secure);
 
 /* A handshake. NULL when it failed. */
 secure_conn_t* secure_accept(secure_t* secure, const secure_io_t* io);
-/* As recv: 0 when the client has closed, -1 for an error. */
+/* As recv: 0 when the client has closed (close_notify), -1 for an error, as is
+ * an end without. */
 ssize_t secure_recv(secure_conn_t* conn, void* buf, size_t len);
 /* 0, or -1. */
 int secure_send(secure_conn_t* conn, const void* data, size_t len);

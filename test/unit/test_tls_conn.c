@@ -116,6 +116,12 @@ static size_t read_all(pair_t* p, char* buf, size_t cap) {
   return at;
 }
 
+/* What was put together for a record, maybe a password, is not left there. */
+static void assert_wiped(const uvsmtp_tls_t* tls, size_t n) {
+  size_t i;
+  for (i = 0; i < n; i++) assert_int_equal(tls->staging[i], 0);
+}
+
 static void one_line_each_way(pair_t* p) {
   uvsmtp_slice_t hello = {"EHLO client.example\r\n", 21};
   char buf[64];
@@ -205,8 +211,9 @@ static void test_steps(void** state) {
   peer_give(p.peer, p.conn);
   while ((rc = uvsmtp__tls_conn_handshake(p.conn)) == UVSMTP__TLS_MORE) more++;
   assert_int_equal(rc, UVSMTP__TLS_WAIT);
-  /* Certificate, signature; behind the key exchange the rest is cheap. */
-  assert_true(more >= 2);
+  /* Certificate, its signature, key exchange, ours if we had one; and with 3.x
+   * the server's hello. */
+  assert_true(more >= (versions() == 1 ? 4 : 5));
   close_pair(&p);
 }
 
@@ -336,6 +343,7 @@ static void test_records(void** state) {
     assert_int_equal(peer_shake(p.peer, p.conn, 0), UVSMTP__TLS_DONE);
     before = peer_records(p.peer);
     assert_int_equal(uvsmtp__tls_conn_write(p.conn, few, 5), 18);
+    assert_wiped(p.tls, 18);
     peer_take(p.peer, p.conn);
     assert_int_equal(peer_records(p.peer) - before, 1);
     assert_int_equal(peer_hear(p.peer, got, 18), 18);
@@ -506,7 +514,9 @@ static void test_renegotiation(void** state) {
   peer_give(p.peer, p.conn);
   assert_int_equal(uvsmtp__tls_conn_read(p.conn, buf, sizeof(buf)), 8);
   assert_memory_equal(buf, "250 ok\r\n", 8);
-  assert_true(uvsmtp__tls_conn_peek(p.conn).len > 0); /* the alert */
+  /* An alert, not another handshake (RFC 5246 6.2.1). */
+  assert_true(uvsmtp__tls_conn_peek(p.conn).len > 0);
+  assert_int_equal(((const char*)uvsmtp__tls_conn_peek(p.conn).base)[0], 21);
   assert_int_equal(uvsmtp__tls_conn_read(p.conn, buf, sizeof(buf)), 0);
   close_pair(&p);
 }
@@ -572,7 +582,7 @@ static void test_resumption(void** state) {
     assert_int_equal(visit(&p, &strict), 1);
     assert_stats(&p, 1, 2, 0, 1);
     assert_int_equal(visit(&p, &lenient), 0); /* another policy */
-    other.port = 587;
+    other.port = 25 + 256;
     assert_int_equal(visit(&p, &other), 0);
     other.port = 25;
     other.host = "192.0.2.2";

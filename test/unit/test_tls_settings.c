@@ -279,6 +279,58 @@ static void test_flags_and_sizes(void** state) {
   uvsmtp_tls_unref(tls);
 }
 
+/* Says whether a block that is given back has a private key in it. */
+typedef struct leak_s {
+  test_alloc_t alloc;
+  int leaks;
+} leak_t;
+
+static void* watch_alloc(void* data, void* ptr, size_t old_size,
+                         size_t new_size) {
+  leak_t* l = data;
+  if (ptr != NULL && memmem(ptr, old_size, "PRIVATE KEY", 11) != NULL)
+    l->leaks++;
+  return test_alloc(&l->alloc, ptr, old_size, new_size);
+}
+
+/* A file of any size, or memory: no copy of a key is left behind. */
+static void test_keys_are_wiped(void** state) {
+  static char big[40000];
+  uvsmtp_tls_config_t c = trusting();
+  leak_t leak = {{0}, 0};
+  uvsmtp_mem_t mem = {sizeof(mem), watch_alloc, &leak};
+  uvsmtp_tls_t* tls;
+  (void)state;
+  c.mem = &mem;
+  c.cert.base = leaf_pem;
+  c.cert.len = strlen(leaf_pem);
+  c.key.base = key_pem;
+  c.key.len = strlen(key_pem);
+  assert_int_equal(uvsmtp_tls_new(&tls, &c, NULL), 0);
+  uvsmtp_tls_unref(tls);
+  memset(big, '\n', sizeof(big));
+  memcpy(big, key_pem, strlen(key_pem));
+  write_file("big.pem", big, sizeof(big));
+  c.key.base = NULL;
+  c.key_file = path_of("big.pem");
+  assert_int_equal(uvsmtp_tls_new(&tls, &c, NULL), 0);
+  uvsmtp_tls_unref(tls);
+  assert_int_equal(unlink(path_of("big.pem")), 0);
+  assert_int_equal(leak.leaks, 0);
+  assert_int_equal(leak.alloc.blocks, 0);
+}
+
+/* A FIFO among the certificates would have us wait for its writer. */
+static void test_fifo_among_files(void** state) {
+  uvsmtp_tls_config_t c = UVSMTP_TLS_CONFIG_INIT;
+  const char* reason;
+  (void)state;
+  assert_int_equal(mkfifo(path_of("certs/fifo"), 0600), 0);
+  c.ca_dir = path_of("certs");
+  assert_int_equal(try_config(&c, &reason), 0);
+  assert_int_equal(unlink(path_of("certs/fifo")), 0);
+}
+
 static void test_trust_files(void** state) {
   static const struct {
     const char* file;
@@ -600,6 +652,8 @@ int main(void) {
       cmocka_unit_test(test_pins),
       cmocka_unit_test(test_flags_and_sizes),
       cmocka_unit_test(test_trust_files),
+      cmocka_unit_test(test_fifo_among_files),
+      cmocka_unit_test(test_keys_are_wiped),
       cmocka_unit_test(test_own_certificate),
       cmocka_unit_test(test_client_certificate),
       cmocka_unit_test(test_passphrase),

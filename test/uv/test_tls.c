@@ -384,6 +384,142 @@ static void a_given_connection_is_secured(void** state) {
   (void)state;
 }
 
+static int connect_to(const peer_t* peer) {
+  struct sockaddr_in addr;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(0, uv_ip4_addr("127.0.0.1", peer_port(peer), &addr));
+  assert_int_equal(0, connect(fd, (struct sockaddr*)&addr, sizeof(addr)));
+  return fd;
+}
+
+/* What was read before is looked at before the session's first step: who has
+ * to prove who it is has to all the same. The octets are an alert that TLS
+ * passes over (RFC 5246 7.2.2: a warning, user_canceled). */
+static void early_octets_make_nobody_trusted(void** state) {
+  int right;
+  for (right = 0; right < 2; right++) {
+    fixture_t fixture;
+    fixture_t* f = fixture_begin(&fixture);
+    peer_t* peer = peer_play(0, "TLS\n" GREETED);
+    uvsmtp_tls_t* tls = trust(peer, 0);
+    uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT,
+                                     right ? "localhost" : "mx.example");
+    uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+    call_t opened = {0};
+    connection.fd = connect_to(peer);
+    connection.early.base = "\x15\x03\x03\x00\x02\x01\x5a";
+    connection.early.len = 7;
+    assert_int_equal(
+        0, CALL(&opened, f, uvsmtp_open(s, &connection, on_call, &opened)));
+    wait_for(&opened);
+    /* TLS 1.3 takes no alert in clear text there. */
+    if (!right || uvsmtp_tls_library_version() == UVSMTP_TLS_1_2)
+      assert_int_equal(right ? 0 : UVSMTP_ETLS, opened.status);
+    close_session(f, s);
+    uvsmtp_tls_unref(tls);
+    (void)peer_finish(peer, NULL);
+    fixture_finish(f);
+  }
+  (void)state;
+}
+
+/* A connection handed over to a session that has no target is with nobody in
+ * particular, and proves nothing. */
+static void a_given_connection_has_no_name(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n" HELLO "EOF");
+  uvsmtp_env_config_t config = UVSMTP_ENV_CONFIG_INIT;
+  uvsmtp_session_config_t session = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_env_t* env = NULL;
+  uvsmtp_session_t* s = NULL;
+  call_t hello = {0};
+  config.tls = tls;
+  assert_int_equal(0, uvsmtp_env_new(&env, &f->loop, &config));
+  session.local_name = "client.example";
+  assert_int_equal(0, uvsmtp_session_new(&s, env, &session));
+  connection.fd = connect_to(peer);
+  assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+  assert_int_equal(0, CALL(&hello, f, uvsmtp_hello(s, on_call, &hello)));
+  wait_for(&hello);
+  assert_int_equal(0, hello.status);
+  assert_true(uvsmtp_tls_info_established(uvsmtp_session_tls(s)));
+  assert_null(uvsmtp_tls_info_name(uvsmtp_session_tls(s)));
+  assert_false(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
+  close_session(f, s);
+  assert_int_equal(0, uvsmtp_env_close(env, NULL, NULL));
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
+/* The target's name counts more than the settings', and that more than the
+ * host; an address may stand in brackets. */
+static void which_name_counts(void** state) {
+  static const struct {
+    const char* settings;
+    const char* target;
+    const char* name;
+  } v[] = {{"mx.example", "localhost", "localhost"},
+           {"localhost", NULL, "localhost"},
+           {NULL, "[127.0.0.1]", "127.0.0.1"},
+           {NULL, NULL, "127.0.0.1"}};
+  size_t i;
+  for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+    fixture_t fixture;
+    fixture_t* f = fixture_begin(&fixture);
+    peer_t* peer = peer_play(0, "TLS\n" GREETED "EOF");
+    uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+    uvsmtp_tls_t* tls = NULL;
+    uvsmtp_session_t* s;
+    call_t connected = {0};
+    config.ca.base = peer_certificate(peer);
+    config.ca.len = strlen(peer_certificate(peer));
+    config.name = v[i].settings;
+    assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
+    s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, v[i].target);
+    assert_int_equal(
+        0, CALL(&connected, f, uvsmtp_connect(s, NULL, on_call, &connected)));
+    wait_for(&connected);
+    assert_int_equal(0, connected.status);
+    assert_string_equal(v[i].name, uvsmtp_tls_info_name(uvsmtp_session_tls(s)));
+    assert_true(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
+    close_session(f, s);
+    uvsmtp_tls_unref(tls);
+    assert_peer_done(peer);
+    fixture_finish(f);
+  }
+  (void)state;
+}
+
+/* With so much time between two turns of the loop the end of the handshake and
+ * the greeting come in one piece. */
+static void a_greeting_with_the_handshake(void** state) {
+  fixture_t fixture;
+  fixture_t* f = fixture_begin(&fixture);
+  peer_t* peer = peer_play(0, "TLS\n" GREETED "EOF");
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
+  call_t connected = {0};
+  int turns;
+  assert_int_equal(
+      0, CALL(&connected, f, uvsmtp_connect(s, NULL, on_call, &connected)));
+  for (turns = 0; connected.times == 0 && turns < 400; turns++) {
+    (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    usleep(25 * 1000);
+  }
+  assert_int_equal(1, connected.times);
+  assert_int_equal(0, connected.status);
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+  fixture_finish(f);
+  (void)state;
+}
+
 typedef struct hook_s {
   uvsmtp_session_t* session;
   int verdict;
@@ -678,6 +814,10 @@ int main(void) {
       TEST(garbage_is_no_handshake),
       TEST(a_handshake_ends_in_time),
       TEST(a_given_connection_is_secured),
+      TEST(early_octets_make_nobody_trusted),
+      TEST(a_given_connection_has_no_name),
+      TEST(which_name_counts),
+      TEST(a_greeting_with_the_handshake),
       TEST(a_hook_judges),
       TEST(handshakes_take_turns),
       TEST(a_handshake_that_cannot_write),
