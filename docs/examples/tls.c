@@ -5,8 +5,8 @@
  *   tls CA-FILE HOST PORT FROM TO [PIN]
  *
  * Port 465 is TLS from the first octet, any other one STARTTLS or nothing. With
- * a PIN ("sha256//" and Base64) one of the certificates that the server sends
- * has to have this key, be it the server's own or an authority's. */
+ * a PIN ("sha256//" and Base64) the server's own certificate has to have this
+ * key. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +17,16 @@ static const char text[] = "Subject: hello\r\n\r\nSent with uvsmtp.\r\n";
 /* begin: hook */
 /* Called in each full handshake, when the library has made up its mind. What a
  * protocol of your own (DANE, MTA-STS) says about the server is checked here.
- * An error refuses the server; OWN lets the library's verdict stand. */
+ * An error refuses the server; OWN lets the library's verdict stand. Only the
+ * first certificate is proven to be the server's: it may send anybody's behind
+ * it. */
 static int on_chain(void* arg, const uvsmtp_tls_chain_t* chain) {
   const char* wanted = arg;
   char pin[80];
-  size_t i;
-  for (i = 0; i < uvsmtp_tls_chain_count(chain); i++) {
-    uvsmtp_slice_t certificate = uvsmtp_tls_chain_certificate(chain, i);
-    if (uvsmtp_tls_certificate_pin(certificate, 1, pin, sizeof(pin)) == 0 &&
-        strcmp(pin, wanted) == 0)
-      return UVSMTP_TLS_VERDICT_OWN;
-  }
+  uvsmtp_slice_t own = uvsmtp_tls_chain_certificate(chain, 0);
+  if (uvsmtp_tls_certificate_pin(own, 1, pin, sizeof(pin)) == 0 &&
+      strcmp(pin, wanted) == 0)
+    return UVSMTP_TLS_VERDICT_OWN;
   return UV_EACCES;
 }
 /* end */

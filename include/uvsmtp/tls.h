@@ -51,7 +51,9 @@ enum uvsmtp_tls_version {
 typedef struct uvsmtp_tls_s uvsmtp_tls_t;
 
 /* The certificates that the server sent, its own first, while a verify hook
- * looks at them. */
+ * looks at them. What is behind the first is what the server says of itself:
+ * anybody may send anybody's certificate, so that one is there does not mean
+ * that it signed anything. */
 typedef struct uvsmtp_tls_chain_s uvsmtp_tls_chain_t;
 /* How many there are, at least 1. */
 UVSMTP_EXTERN size_t uvsmtp_tls_chain_count(const uvsmtp_tls_chain_t* chain);

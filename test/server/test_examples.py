@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -682,6 +683,21 @@ class Tls(Case):
                                  port, ME, "a@example.net")
         self.assertEqual((code, err), (1, ""))
         self.assertIn("(OPENING)", out)
+
+    def test_sent_along(self):
+        """A certificate that the server merely sends with its own proves
+        nothing, though it has the pin."""
+        chain = os.path.join(processes.scratch(), "chain.pem")
+        processes.write(chain, identity("server").pem + identity("other").pem)
+        how = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        how.load_cert_chain(chain, identity("server").key)
+        with Secure(by=how) as server:
+            code, out, err = self.tls(server, identity("other").pin())
+            self.assertEqual((code, err), (1, ""))
+            self.assertRegex(out, r"\ATLS failed: .+\n"
+                                  r"deferred: .+ \(HANDSHAKE\)\n\Z")
+            code, out, _ = self.tls(server, identity("server").pin())
+            self.assertEqual(code, 0, out)
 
     def test_settings(self):
         """A file without certificates."""
