@@ -10,8 +10,8 @@ import world
 from certs import Spec
 from dialogue import Dialogue, implicit
 from peer import Server, context
-from world import (EXPIRED, FUTURE, INSECURE, NOT_A_CA, OPPORTUNISTIC, REFUSED,
-                   REQUIRED, SELF_SIGNED, UNKNOWN_CA, WEAK, WRONG_NAME,
+from world import (EXPIRED, FUTURE, INSECURE, NO_TRUST, NOT_A_CA, OPPORTUNISTIC,
+                   REFUSED, REQUIRED, SELF_SIGNED, UNKNOWN_CA, WEAK, WRONG_NAME,
                    WRONG_PIN, WRONG_USE, Case, tearDownModule)  # noqa: F401
 
 GOOD = ["good", "good, RSA", "small", "server", "both purposes", "three",
@@ -122,20 +122,35 @@ class Trust(Asking):
 
     def test_no_authority(self):
         """Nobody is trusted: nobody is who he says. CVE-2019-8337."""
-        empty = processes.scratch()
-        for settings in ({"ca": None}, {"ca": None, "ca_dir": empty}):
-            answer = world.driver().settings(**settings)
-            if answer["error"] != "OK":
-                self.assertIn("ca_dir", settings)
-                continue
-            for policy in (world.IMPLICIT, REQUIRED):
-                with self.subTest(f"{settings} {policy}"):
-                    got, peer = self.ask(context("good"), policy, settings)
-                    self.check_status(got, "ETLS")
-                    self.assertFalse(got["tls"]["verified"])
-                    self.assertEqual(
-                        [v for v in peer.verbs if v not in (
-                            "EHLO", "STARTTLS")], [])
+        nobody = {"ca": None, "bare": True}
+        for policy in (world.IMPLICIT, REQUIRED):
+            with self.subTest(policy):
+                got, peer = self.ask(context("good"), policy, nobody)
+                self.check_status(got, "ETLS")
+                self.assertEqual(
+                    (got["tls"]["problems"], got["tls"]["verified"]),
+                    (NO_TRUST, False))
+                self.assertIn("no trusted certificate is configured",
+                              got["tls"]["error"])
+                self.assertLessEqual(set(peer.verbs), {"EHLO", "STARTTLS"})
+                # The settings that trust somebody are others.
+                got, _ = self.ask(context("good"), policy)
+                self.check_status(got, "OK")
+        got, _ = self.ask(context("good"), OPPORTUNISTIC, nobody)
+        self.check_status(got, "OK")
+        self.assertEqual((got["tls"]["problems"], got["tls"]["verified"]),
+                         (NO_TRUST, False))
+
+    def test_others_authorities(self):
+        """The system's, which have not heard of ours; a directory of none."""
+        for policy in (world.IMPLICIT, REQUIRED):
+            with self.subTest(policy):
+                got, peer = self.ask(context("good"), policy, {"ca": None})
+                self.check_status(got, "ETLS")
+                self.assertIn(got["tls"]["problems"], (UNKNOWN_CA, NO_TRUST))
+                self.assertLessEqual(set(peer.verbs), {"EHLO", "STARTTLS"})
+        answer = world.driver().settings(ca=None, ca_dir=processes.scratch())
+        self.assertEqual(answer["error"], "ETLS")
 
     def test_directory(self):
         """Authorities of a directory, beside files that are none; and from
