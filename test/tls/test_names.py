@@ -148,13 +148,15 @@ class Names(Case):
 
     def test_idn(self):
         """Names that are not ASCII are compared as A-labels; without libidn2
-        they are refused, and nothing is connected."""
+        they are refused, and the server hears nothing."""
         name = "münchen.example.test"
         with Server(implicit(), context("IDN")) as server:
             got = world.driver().one(world.job(server, name=name))
             if not world.IDN:
-                self.check_status(got, "ENOTSUP")
-                self.assertEqual(server.peers, [])
+                self.check_status(got, "ETLS")
+                self.assertEqual((got["cause"], got["tls"]),
+                                 ("ENOTSUP", None))
+                self.assertEqual(server.settle().got, b"")
                 return
             self.check_status(got, "OK")
             self.assertEqual(
