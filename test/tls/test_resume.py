@@ -118,7 +118,7 @@ class Resumption(Case):
                 self.assertEqual(got["tls"]["version"], "TLSv" + version)
 
     def test_not_shared(self):
-        """Nothing is resumed for another name, port or policy: what an
+        """Nothing is resumed for another host, name, port or policy: what an
         opportunistic session took for the server was proven by nobody."""
         for version, tickets in ways():
             self.settings()
@@ -133,6 +133,7 @@ class Resumption(Case):
                 self.go(server, REQUIRED, True)
                 self.go(server, OPPORTUNISTIC, True)
                 self.go(server, REQUIRED, False, name="other.example.test")
+                self.go(server, REQUIRED, False, host="localhost")
                 self.go(second, REQUIRED, False)
                 self.go(server, REQUIRED, True)
 
