@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Handshakes that go wrong, and servers that offer too little.
 Arguments: TOOL SINK DRIVER."""
+import base64
 import os
 import random
 import socket
@@ -75,6 +76,21 @@ GARBAGE = {
 }
 
 
+def prime(size):
+    """For DHE: RFC 2409 6.2 (1024 bits), RFC 3526 3 (2048), which begin
+    alike."""
+    end = {1024: "ece65381", 2048:
+           "ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f83655d23dc"
+           "a3ad961c62f356208552bb9ed529077096966d670c354e4abc9804f1746c08ca18"
+           "217c32905e462e36ce3be39e772c180e86039b2783a2ec07a28fb5c55df06f4c52"
+           "c9de2bcbf6955817183995497cea956ae515d2261898fa051015728e5a8aacaa68"}
+    return int("ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc"
+               "74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f"
+               "14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f4"
+               "06b7edee386bfb5a899fa5ae9f24117c4b1fe649286651" + end[size] +
+               "ffffffffffffffff", 16)
+
+
 class Handshake(Case):
     def check_refused(self, server, policy="implicit", *options):
         got = probe(server, policy, *options)
@@ -137,6 +153,28 @@ class Handshake(Case):
                     implicit(), context(identity, "1.2", ciphers)) as server:
                 self.check_serves(server, ssl.TLSVersion.TLSv1_2, ciphers)
                 self.check_refused(server)
+
+    def test_small_group(self):
+        """DHE, where it is asked for, and the server chooses how small
+        (CVE-2015-4000)."""
+        suite = "DHE-RSA-AES128-GCM-SHA256"
+        for size in (1024, 2048):
+            path = os.path.join(processes.scratch(), "dh.pem")
+            data = der.sequence(der.number(prime(size)), der.number(2))
+            processes.write(path, "-----BEGIN DH PARAMETERS-----\n" +
+                            base64.encodebytes(data).decode() +
+                            "-----END DH PARAMETERS-----\n")
+            how = context("good, RSA", "1.2", suite + ":@SECLEVEL=0")
+            how.load_dh_params(path)
+            with self.subTest(size), Server(implicit(), how) as server:
+                self.check_serves(server, ssl.TLSVersion.TLSv1_2,
+                                  suite + ":@SECLEVEL=0")
+                options = ("--tls-ciphers",
+                           "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256")
+                if size == 2048:
+                    self.check_end(probe(server, "implicit", *options), "ok")
+                else:
+                    self.check_refused(server, "implicit", *options)
 
     def test_suites(self):
         """Both kinds of key, with the suites that mail servers have."""
