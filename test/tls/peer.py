@@ -17,8 +17,8 @@ import certs
 # Nobody waits for longer for what does not come. It is no limit on a speed.
 PATIENCE = 60
 
-# How a connection ends; SPOIL: one octet is changed, and after what is sent with
-# it comes FIN.
+# How a connection ends; SPOIL: one octet is changed, and FIN comes after what is
+# sent with it.
 FIN, RST, SPOIL = "FIN", "RST", "SPOIL"
 
 

@@ -60,7 +60,8 @@ class Cut(Case):
 
     def check(self, version, cut, got, peer):
         """What came of one."""
-        where = f"{cut} of {peer.wire.sent}, {peer.where}, {peer.flights}, {got}"
+        where = (f"{cut} of {peer.wire.sent}, {peer.where}, {peer.flights}, "
+                 f"{got}")
         connect, send, _ = got["calls"]
         self.assertEqual(len(got["calls"]), 3)
         for call in got["calls"]:
@@ -111,8 +112,8 @@ class Cut(Case):
 
     @staticmethod
     def hows(octets, resumed, policy):
-        """Full handshakes cost the most: behind STARTTLS, where they are as they
-        are without, both ways to end take turns."""
+        """Full handshakes cost the most: behind STARTTLS, where they are as
+        they are without, both ways to end take turns."""
         if resumed and policy == IMPLICIT:
             return (FIN, RST, SPOIL)
         if resumed or policy == IMPLICIT:

@@ -197,8 +197,8 @@ class Handshake(Case):
                     "TLS_" + wanted.removesuffix("_SHA256"))
 
     def test_server_order(self):
-        """A server of TLS 1.2 that goes by its own order of signatures. Mbed TLS
-        3.6.6 needs to be told that it is TLS 1.2."""
+        """A server of TLS 1.2 that goes by its own order of signatures. Mbed
+        TLS 3.6.6 needs to be told that it is TLS 1.2."""
         how = context("good, RSA", "1.2")
         how.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
         world.driver().settings(max_version=0x0303)

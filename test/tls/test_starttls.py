@@ -217,7 +217,8 @@ class Starttls(Case):
         for policy in PLAIN:
             for text in (b"250 injected\r\n", b"2", b"\r", b"\n", b"\0",
                          b"250-fragment", b"250-a\r\n250 SIZE 1\r\n",
-                         b"220 again\r\n", b"220 2\r\n250-STARTTLS\r\n250 x\r\n",
+                         b"220 again\r\n",
+                         b"220 2\r\n250-STARTTLS\r\n250 x\r\n",
                          b"250 a\r\n" * 100, b"\x16\3\3\0\4"):
                 with self.subTest(f"{policy} {text[:20]}"):
                     got, peer = self.ask(

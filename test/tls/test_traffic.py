@@ -9,7 +9,8 @@ import client
 import world
 from dialogue import EXTENSIONS, Dialogue, implicit
 from peer import FIN, RST, Over, Server, context
-from world import NO_CHUNKING, NO_PIPELINING, Case, send, tearDownModule  # noqa: F401,E501
+from world import (NO_CHUNKING, NO_PIPELINING, Case, send,
+                   tearDownModule)  # noqa: F401
 
 SERIAL = ("--no-pipelining", "--no-chunking")
 
@@ -125,8 +126,8 @@ class Ends(Case):
                     self.check_end(got, "disconnected", "deferred")
 
     def test_greeted_and_left(self):
-        """A greeting that comes with the last of the handshake, and the end with
-        it, is told all the same."""
+        """A greeting that comes with the last of the handshake, and the end
+        with it, is told all the same."""
 
         def leave(peer):
             peer.secure()
@@ -150,8 +151,8 @@ class Ends(Case):
         self.check_end(got, "ok", "accepted")
 
     def test_polite(self):
-        """We say close_notify ourselves, after QUIT, and the answer to a refused
-        message leaves whole too."""
+        """We say close_notify ourselves, after QUIT, and the answer to a
+        refused message leaves whole too."""
         for version in world.versions():
             for replies in ({}, {"RCPT": "550 no"}, {"text": "550 no"}):
                 _, peer = self.ask(version, **replies)

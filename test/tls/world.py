@@ -94,10 +94,10 @@ def versions():
     return ("1.2", "1.3") if latest >= 0x0304 else ("1.2",)
 
 
-def job(server, policy=IMPLICIT, calls=("connect", "hello", "noop"), name=certs.HOST,
-        **more):
-    return {"host": "127.0.0.1", "port": server.port, "tls": policy,
-            "name": name, "calls": calls, **more}
+def job(server, policy=IMPLICIT, calls=("connect", "hello", "noop"),
+        name=certs.HOST, **more):
+    return dict(host="127.0.0.1", port=server.port, tls=policy, name=name,
+                calls=calls, **more)
 
 
 def url(server, scheme="smtp"):
