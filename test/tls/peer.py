@@ -17,8 +17,8 @@ import certs
 # Nobody waits for longer for what does not come. It is no limit on a speed.
 PATIENCE = 60
 
-# How a connection ends; SPOIL: one octet is changed, and FIN comes after what is
-# sent with it.
+# How a connection ends; SPOIL: one octet is changed, and FIN comes after what
+# is sent with it.
 FIN, RST, SPOIL = "FIN", "RST", "SPOIL"
 
 
@@ -212,12 +212,9 @@ class Peer:
 
     def text(self):
         """Its text, up to the dot."""
-        while not (self.got.startswith(b".\r\n") or b"\r\n.\r\n" in self.got):
+        while (at := (b"\r\n" + self.got).find(b"\r\n.\r\n")) < 0:
             self._more()
-        text, _, self.got = self.got.partition(b".\r\n")
-        while text and not text.endswith(b"\r\n"):
-            more, _, self.got = self.got.partition(b".\r\n")
-            text += b".\r\n" + more
+        text, self.got = self.got[:at], self.got[at + 3:]
         self.note(text)
 
     def octets(self, n):
