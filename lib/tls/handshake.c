@@ -222,12 +222,12 @@ static void borrow_certificate(uvsmtp__tls_conn_t* conn) {
 /* What Mbed TLS saw after it had asked us; 0 or the error. */
 static int look_again(uvsmtp__tls_conn_t* conn) {
   uint32_t flags = mbedtls_ssl_get_verify_result(&conn->ssl);
+  const mbedtls_x509_crt* leaf = mbedtls_ssl_get_peer_cert(&conn->ssl);
   uvsmtp_tls_info_t* info = conn->info;
   unsigned int more = uvsmtp__tls_problems_of(flags) & ~info->problems;
-  if (more != 0) {
-    info->problems |= more;
-    uvsmtp__tls_explain(conn, mbedtls_ssl_get_peer_cert(&conn->ssl));
-  }
+  info->problems |= more;
+  /* Without MBEDTLS_SSL_KEEP_PEER_CERTIFICATE the chain has gone by now. */
+  if (more != 0 && leaf != NULL) uvsmtp__tls_explain(conn, leaf);
   if (info->problems == 0 || conn->judge.trusted) {
     info->verified = info->named != NULL;
     return 0;
