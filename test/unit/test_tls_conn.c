@@ -304,6 +304,29 @@ static void test_spoilt(void** state) {
   }
 }
 
+/* Mbed TLS passes over a certificate of a version that it does not know, and
+ * has us judge one without anything in it. */
+static void test_unknown_certificate(void** state) {
+  static const char third[] = "\xa0\x03\x02\x01\x02"; /* RFC 5280 4.1: v3 */
+  char flight[8192];
+  const char* at;
+  size_t len;
+  pair_t p;
+  (void)state;
+  open_pair(&p, UVSMTP_TLS_1_2, 1);
+  connect_pair(&p, &strict);
+  start(&p);
+  peer_take(p.peer, p.conn);
+  (void)mbedtls_ssl_handshake(peer_ssl(p.peer));
+  len = peer_lift(p.peer, flight, sizeof(flight));
+  at = memmem(flight, len, third, 5);
+  assert_non_null(at);
+  assert_int_equal(
+      spoil(UVSMTP_TLS_1_2, SIZE_MAX, (size_t)(at - flight) + 4, &len),
+      UVSMTP_ETLS);
+  close_pair(&p);
+}
+
 /* An alert is told by its name. */
 static void test_alert(void** state) {
   pair_t p;
@@ -849,6 +872,7 @@ int main(void) {
       cmocka_unit_test(test_garbage),
       cmocka_unit_test(test_cut_in_handshake),
       cmocka_unit_test(test_spoilt),
+      cmocka_unit_test(test_unknown_certificate),
       cmocka_unit_test(test_alert),
       cmocka_unit_test(test_records),
       cmocka_unit_test(test_full_output),
