@@ -36,6 +36,27 @@ def server_hello(version=0x0303, suite=0xc02b, compression=0):
         "!H32sBHBH", version, bytes(range(32)), 0, suite, compression, 0)))
 
 
+def shorts(data):
+    return list(struct.unpack(f"!{len(data) // 2}H", data))
+
+
+def offered(hello):
+    """The suites of a ClientHello (RFC 8446 4.1.2), and its extensions by
+    number."""
+    at = 5 + 4 + 2 + 32  # record, message, version, random
+    at += 1 + hello[at]  # session
+    size = int.from_bytes(hello[at:at + 2], "big")
+    suites = shorts(hello[at + 2:at + 2 + size])
+    at += 2 + size
+    at += 1 + hello[at] + 2  # compression, size of what follows
+    extensions = {}
+    while at < len(hello):
+        kind, size = struct.unpack_from("!HH", hello, at)
+        extensions[kind] = hello[at + 4:at + 4 + size]
+        at += 4 + size
+    return suites, extensions
+
+
 def instead(data):
     """A server that answers ClientHello like this."""
 
@@ -112,6 +133,34 @@ class Handshake(Case):
                 ("127.0.0.1", server.port)) as plain, how.wrap_socket(
                     plain) as tls:
             self.assertEqual(tls.recv(3), b"220")
+
+    def test_offered(self):
+        """The groups that cost least first, suites with forward secrecy and
+        hashes from SHA-256 on; TLS 1.3 resumes with a key exchange only."""
+
+        def hear(peer):
+            peer.got += peer.sock.recv(65536)
+            raise Over("heard")
+
+        for most in world.versions():
+            with self.subTest(most), Server(hear) as server:
+                probe(server, "implicit", "--tls-max", most)
+                suites, extensions = offered(server.settle().got)
+                self.assertEqual(shorts(extensions[10][2:])[:2],
+                                 [0x1d, 0x17])  # X25519, P-256
+                self.assertEqual({n >> 8 for n in shorts(extensions[13][2:])}
+                                 - {4, 5, 6, 8}, set())
+                self.assertIn(0xff, suites)  # RFC 5746 3.3
+                suites.remove(0xff)
+                self.assertEqual(
+                    {n >> 8 for n in suites},
+                    {0xc0, 0xcc, 0x13} if most == "1.3" else {0xc0, 0xcc})
+                self.assertEqual(suites[0],
+                                 0x1303 if most == "1.3" else 0xcca9)
+                if most == "1.3":
+                    self.assertEqual(extensions[43], b"\4\3\4\3\3")
+                    self.assertEqual(extensions[45], b"\1\1")
+                    self.assertEqual(shorts(extensions[51][2:4]), [0x1d])
 
     def test_garbage(self):
         """scenario: 40"""
