@@ -64,6 +64,10 @@ static int make_filter(uvsmtp_session_t* s, int strict) {
   if (peer.name == NULL) peer.name = bare(peer.host, name);
   uvsmtp__enter(s->env);
   err = uvsmtp__tls_conn_new(&s->tls, &s->env->mem, tls, &peer);
+  if (!strict && (err == UV_EINVAL || err == UV_ENOTSUP)) {
+    peer.name = NULL; /* none that a certificate could have, and none needed */
+    err = uvsmtp__tls_conn_new(&s->tls, &s->env->mem, tls, &peer);
+  }
   uvsmtp__leave(s->env);
   if (err != 0) {
     uvsmtp__info(s, "no TLS with this server", NULL, 0, uvsmtp_strerror(err));

@@ -540,6 +540,35 @@ static void a_greeting_with_the_handshake(void** state) {
   (void)state;
 }
 
+/* What no certificate could be for: nobody has to prove it, or nobody can. */
+static void a_name_that_is_none(void** state) {
+  static const int policies[] = {UVSMTP_TLS_OPPORTUNISTIC, UVSMTP_TLS_REQUIRED};
+  int i;
+  for (i = 0; i < 2; i++) {
+    fixture_t fixture;
+    fixture_t* f = fixture_begin(&fixture);
+    peer_t* peer = peer_play(
+        0, i == 0 ? GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE
+                  : GREETED OFFERS ASKED "EOF\n CLOSE\n NEXT\n TLS\n");
+    uvsmtp_tls_t* tls = trust(peer, 0);
+    uvsmtp_session_t* s = session_to(f, peer, tls, policies[i], "mx..example");
+    call_t send = deliver(f, s);
+    if (i == 0) {
+      assert_int_equal(0, send.status);
+      assert_null(uvsmtp_tls_info_name(uvsmtp_session_tls(s)));
+      assert_false(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
+    } else {
+      assert_int_equal(UVSMTP_ETLS, send.status);
+      assert_int_equal(UV_EINVAL, send.cause);
+    }
+    close_session(f, s);
+    uvsmtp_tls_unref(tls);
+    (void)peer_finish(peer, NULL);
+    fixture_finish(f);
+  }
+  (void)state;
+}
+
 typedef struct hook_s {
   uvsmtp_session_t* session;
   int verdict;
@@ -870,6 +899,7 @@ int main(void) {
       TEST(a_given_connection_has_no_name),
       TEST(which_name_counts),
       TEST(a_greeting_with_the_handshake),
+      TEST(a_name_that_is_none),
       TEST(a_hook_judges),
       TEST(handshakes_take_turns),
       TEST(a_handshake_that_cannot_write),
