@@ -178,6 +178,8 @@ int uvsmtp__tls_load_trust(uvsmtp_tls_t* tls, const uvsmtp_tls_config_t* c,
                            const char** reason) {
   uvsmtp_slice_t none = {NULL, 0};
   int err = 0;
+  *reason = "trusted certificates with a length, and nowhere";
+  if (c->ca.base == NULL && c->ca.len > 0) return -EINVAL;
   if (c->ca_file == NULL && c->ca_dir == NULL && c->ca.base == NULL)
     err = add_system(tls);
   if (err == 0 && c->ca_file != NULL) {

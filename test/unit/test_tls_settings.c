@@ -138,6 +138,12 @@ static void test_defaults(void** state) {
   uvsmtp_tls_unref(tls);
   uvsmtp_tls_unref(tls);
   uvsmtp_tls_unref(NULL);
+  {
+    uvsmtp_tls_config_t nowhere = UVSMTP_TLS_CONFIG_INIT;
+    uvsmtp_tls_t* none = NULL;
+    nowhere.ca.len = 1; /* not: the system's, then */
+    assert_int_equal(uvsmtp_tls_new(&none, &nowhere, NULL), -EINVAL);
+  }
   assert_int_equal(uvsmtp_tls_new(NULL, NULL, NULL), -EINVAL);
   assert_int_equal(strncmp(uvsmtp_tls_library(), "Mbed TLS ", 9), 0);
   assert_int_equal(uvsmtp_tls_library_version(),
