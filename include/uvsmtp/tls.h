@@ -170,7 +170,8 @@ UVSMTP_EXTERN uvsmtp_tls_t* uvsmtp_tls_ref(uvsmtp_tls_t* tls);
 UVSMTP_EXTERN void uvsmtp_tls_unref(uvsmtp_tls_t* tls);
 
 /* Drops all sessions that could be resumed, those of connections that are open
- * now too: what the verify hook would say has changed. */
+ * now too: what the verify hook would say has changed. Not from within a hook
+ * or an allocator. */
 UVSMTP_EXTERN void uvsmtp_tls_forget(uvsmtp_tls_t* tls);
 
 /* How handshakes went, since the settings were made. */

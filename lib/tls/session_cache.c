@@ -9,6 +9,8 @@
 
 #include "tls/tls_int.h"
 
+enum { BUCKETS_MAX = 65536 };
+
 uint64_t uvsmtp__tls_now(void) {
   struct timespec now;
   if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
@@ -85,7 +87,7 @@ void uvsmtp__tls_cache_drop(uvsmtp__tls_cache_t* cache, const char* key,
 static int make_buckets(uvsmtp__tls_cache_t* cache) {
   size_t n = 16;
   if (cache->buckets != NULL) return 1;
-  while (n < cache->max && n < SIZE_MAX / 2 / sizeof(*cache->buckets)) n *= 2;
+  while (n < cache->max && n < BUCKETS_MAX) n *= 2;
   cache->buckets = uvsmtp__alloc(&cache->mem, n * sizeof(*cache->buckets));
   if (cache->buckets == NULL) return 0;
   memset(cache->buckets, 0, n * sizeof(*cache->buckets));
