@@ -322,10 +322,15 @@ class Starttls(Case):
 class Sockets(Case):
     """A socket that the caller has brought, and one that has no host."""
 
-    def pair(self, plan, policy, name=HOST):
+    def pair(self, plan, policy, how="good", tcp=False, **target):
         """A session over a pair of sockets."""
-        ours, theirs = socket.socketpair()
-        server = Server(plan, context("good"))
+        if tcp:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                theirs = socket.create_connection(listener.getsockname())
+                ours, _ = listener.accept()
+        else:
+            ours, theirs = socket.socketpair()
+        server = Server(plan, context(how))
         peer = peers.Peer(server, ours, 0)
         ours.settimeout(peers.PATIENCE)
         server.peers.append(peer)
@@ -336,8 +341,8 @@ class Sockets(Case):
         drive = world.Driver()
         theirs.close()
         drive.settings()
-        got = drive.one({"fd": fd, "tls": policy, "name": name,
-                         "calls": ("open", "send")})
+        got = drive.one({"fd": fd, "tls": policy, "name": HOST,
+                         "calls": ("open", "send"), **target})
         self.assertEqual(drive.stop(), 0)
         thread.join(peers.PATIENCE)
         return got, peer
@@ -352,6 +357,33 @@ class Sockets(Case):
                 self.check_status(got, "OK")
                 self.assertTrue(got["tls"]["verified"])
                 self.assertIsNotNone(peer.tls)
+
+    def test_defaults(self):
+        """What a port's number asks for, where nothing else is said: a
+        certificate that is not right shows it."""
+        for port, policy in ((465, world.IMPLICIT), (587, world.REQUIRED),
+                             (25, world.OPPORTUNISTIC),
+                             (2525, world.OPPORTUNISTIC),
+                             (0, world.OPPORTUNISTIC)):
+            with self.subTest(port):
+                got, peer = self.pair(
+                    Dialogue(implicit=policy == world.IMPLICIT),
+                    world.DEFAULT, "self-signed", tcp=True, host=HOST,
+                    port=port)
+                if policy == world.OPPORTUNISTIC:
+                    self.check_status(got, "OK")
+                    self.assertFalse(got["tls"]["verified"])
+                    self.assertIn("MAIL", peer.verbs)
+                    continue
+                self.check_status(got, "ETLS")
+                self.assertEqual(got["stage"], "WRAP" if port == 465
+                                 else "HANDSHAKE")
+                self.assertNotIn("MAIL", peer.verbs)
+        # Nor is a word said where it is not offered.
+        got, peer = self.pair(Dialogue(clear=()), world.DEFAULT, tcp=True,
+                              host=HOST, port=587)
+        self.check_status(got, "ETLS")
+        self.assertLessEqual(set(peer.verbs), {"EHLO", "QUIT"})
 
     def test_nameless(self):
         """Who has no name can't prove it: Mbed TLS has let that pass for years

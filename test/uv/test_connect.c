@@ -118,6 +118,47 @@ static void test_default_target(void** state) {
   }
 }
 
+/* TLS from the first octet has a port of its own (RFC 8314 7.3). */
+static void test_default_port(void** state) {
+  static const struct {
+    unsigned int flags;
+    int tls;
+    const char* port;
+  } cases[] = {
+      {0, UVSMTP_TLS_DEFAULT, " port 25\n"},
+      {0, UVSMTP_TLS_REQUIRED, " port 25\n"},
+      {0, UVSMTP_TLS_IMPLICIT, " port 465\n"},
+      {UVSMTP_SESSION_LMTP, UVSMTP_TLS_IMPLICIT, " port 2003\n"},
+  };
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    fixture_t f;
+    log_t log;
+    call_t call;
+    uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+    uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+    uvsmtp_session_t* s;
+    memset(&call, 0, sizeof(call));
+    memset(&log, 0, sizeof(log));
+    fixture_start(&f);
+    target.host = "127.0.0.1";
+    target.tls = cases[i].tls;
+    config.flags = cases[i].flags;
+    config.trace = on_trace;
+    config.trace_arg = &log;
+    s = open_session(&f, NULL, &config);
+    assert_int_equal(
+        0, CALL(&call, &f, uvsmtp_connect(s, &target, on_call, &call)));
+    while (strstr(log.text, " port ") == NULL && call.times == 0) {
+      uv_run(&f.loop, UV_RUN_ONCE);
+    }
+    assert_non_null(strstr(log.text, cases[i].port));
+    close_session(&f, s);
+    fixture_finish(&f);
+  }
+}
+
 /* ------------------------------------------------------------- nonsense */
 
 static void test_invalid(void** state) {
@@ -362,15 +403,11 @@ static void test_greetings(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_refused),
-      TEST(test_no_such_name),
-      TEST(test_no_such_path),
-      TEST(test_default_target),
-      TEST(test_invalid),
-      TEST(test_scopes),
-      TEST(test_bound),
-      TEST(test_bound_port),
-      TEST(test_bound_to_the_other_family),
+      TEST(test_refused),      TEST(test_no_such_name),
+      TEST(test_no_such_path), TEST(test_default_target),
+      TEST(test_default_port), TEST(test_invalid),
+      TEST(test_scopes),       TEST(test_bound),
+      TEST(test_bound_port),   TEST(test_bound_to_the_other_family),
       TEST(test_greetings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
