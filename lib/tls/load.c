@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <mbedtls/pem.h>
 #include <mbedtls/platform_util.h>
 #include <stdint.h>
 #include <string.h>

@@ -128,6 +128,21 @@ int uvsmtp__received(uvsmtp_session_t* s, const char* data, size_t len) {
 /* ------------------------------------------------------------- the handshake
  */
 
+/* A line of the trace for each of its text's. */
+static void tell_certificate(uvsmtp_session_t* s) {
+  uvsmtp_slice_t der = uvsmtp_tls_info_certificate(s->tls_info);
+  char text[2048];
+  char* line = text;
+  char* end;
+  if (der.len == 0) return;
+  if (uvsmtp_tls_certificate_text(der, text, sizeof(text)) < 0) return;
+  for (; *line != '\0'; line = end) {
+    end = line + strcspn(line, "\n");
+    if (*end == '\n') *end++ = '\0';
+    uvsmtp__info(s, "certificate: ", line, 0, NULL);
+  }
+}
+
 static void tell(uvsmtp_session_t* s) {
   const uvsmtp_tls_info_t* info = s->tls_info;
   const char* problem = uvsmtp_tls_info_problem_text(info);
@@ -149,12 +164,15 @@ static void tell(uvsmtp_session_t* s) {
   }
   what[len] = '\0';
   uvsmtp__info(s, what, NULL, 0, problem[0] != '\0' ? problem : NULL);
+  tell_certificate(s);
 }
 
 static void failed(uvsmtp_session_t* s) {
   const char* problem = uvsmtp_tls_info_problem_text(s->tls_info);
   const char* error = uvsmtp_tls_info_error_text(s->tls_info);
+  if (s->trace == NULL) return;
   uvsmtp__info(s, "TLS failed", NULL, 0, problem[0] != '\0' ? problem : error);
+  tell_certificate(s);
 }
 
 /* One step, if there is time for it in this turn. */

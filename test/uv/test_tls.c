@@ -24,6 +24,20 @@ static fixture_t* fixture_begin(fixture_t* f) {
   return f;
 }
 
+/* Finds a remark of a trace. */
+typedef struct remark_s {
+  const char* want;
+  int found;
+} remark_t;
+
+static void on_trace(void* arg, int kind, const char* text, size_t len) {
+  remark_t* r = arg;
+  size_t n = strlen(r->want);
+  if (kind != UVSMTP_TRACE_INFO) return;
+  assert_null(memchr(text, '\n', len));
+  if (len >= n && memcmp(text, r->want, n) == 0) r->found++;
+}
+
 /* Settings that trust the peer's certificate. */
 static uvsmtp_tls_t* trust(const peer_t* peer, unsigned int flags) {
   uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
@@ -136,6 +150,29 @@ static void a_message_by_implicit_tls(void** state) {
 
 /* Handshakes that fail say why, and the server gets an alert: it sees an end,
  * not a silence. */
+static void traces_tell_of_it(void** state) {
+  static const char* const wants[] = {"TLSv1.", "certificate: ", "TLS failed"};
+  static const int found[2][3] = {{1, 1, 0}, {0, 1, 1}};
+  size_t i;
+  for (i = 0; i < 6; i++) {
+    fixture_t fixture;
+    fixture_t* f = fixture_begin(&fixture);
+    peer_t* peer = peer_play(0, "TLS\n" GREETED HELLO MESSAGE);
+    uvsmtp_tls_t* tls = trust(peer, 0);
+    uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT,
+                                     i < 3 ? NULL : "mx.example");
+    remark_t remark = {wants[i % 3], 0};
+    assert_int_equal(0, uvsmtp_session_set_trace(s, on_trace, &remark));
+    assert_int_equal(i < 3 ? 0 : UVSMTP_ETLS, deliver(f, s).status);
+    assert_int_equal(found[i / 3][i % 3], remark.found > 0);
+    close_session(f, s);
+    uvsmtp_tls_unref(tls);
+    (void)peer_finish(peer, NULL);
+    fixture_finish(f);
+  }
+  (void)state;
+}
+
 static void nobody_trusts_a_stranger(void** state) {
   fixture_t fixture;
   fixture_t* f = fixture_begin(&fixture);
@@ -886,6 +923,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_message_by_starttls),
       TEST(a_message_by_implicit_tls),
+      TEST(traces_tell_of_it),
       TEST(nobody_trusts_a_stranger),
       TEST(opportunistic_tls_takes_anybody),
       TEST(asked_for_it_is_strict),
