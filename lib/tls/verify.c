@@ -44,7 +44,7 @@ unsigned int uvsmtp__tls_problems_of(uint32_t flags) {
 /* A certificate whose version or signature Mbed TLS does not know has nothing
  * in it, when it is the first one. */
 static int same_name(const mbedtls_x509_buf* a, const mbedtls_x509_buf* b) {
-  return a->len > 0 && a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+  return a->len == b->len && a->len > 0 && memcmp(a->p, b->p, a->len) == 0;
 }
 
 static int may_issue(const mbedtls_x509_crt* crt) {

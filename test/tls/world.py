@@ -96,8 +96,8 @@ def versions():
 
 def job(server, policy=IMPLICIT, calls=("connect", "hello", "noop"),
         name=certs.HOST, **more):
-    return dict(host="127.0.0.1", port=server.port, tls=policy, name=name,
-                calls=calls, **more)
+    return {"host": "127.0.0.1", "port": server.port, "tls": policy,
+            "name": name, "calls": calls, **more}
 
 
 def url(server, scheme="smtp"):
