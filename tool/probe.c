@@ -21,8 +21,8 @@ static double lap(probe_t* p) {
   return ms;
 }
 
-static void look_at_tls(probe_t* p) {
-  const uvsmtp_tls_info_t* info = uvsmtp_session_tls(p->run.session);
+static void look_at_tls(probe_t* p, const uvsmtp_session_t* session) {
+  const uvsmtp_tls_info_t* info = uvsmtp_session_tls(session);
   if (info == NULL || p->facts.ms[SHAKE] >= 0) return;
   if (p->shaking == 0) p->shaking = uv_hrtime();
   if (uvsmtp_tls_info_established(info))
@@ -34,7 +34,7 @@ static void look_at_tls(probe_t* p) {
  * handshake, which no completion is about. */
 static void look(uv_check_t* check) {
   probe_t* p = check->data;
-  if (p->run.session != NULL) look_at_tls(p);
+  if (p->run.session != NULL) look_at_tls(p, p->run.session);
   if (p->run.session == NULL || p->facts.ms[CONNECT] >= 0 ||
       uvsmtp_session_state(p->run.session) != UVSMTP_STATE_OPEN)
     return;
@@ -92,6 +92,8 @@ static void connected(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   probe_t* p = data;
   const uvsmtp_reply_t* reply = uvsmtp_result_reply(result);
   run_keep_attempts(&p->run, session);
+  /* The turn may not be over, and it is part of what follows. */
+  look_at_tls(p, session);
   if (reply != NULL) {
     if (p->facts.ms[CONNECT] < 0) p->facts.ms[CONNECT] = lap(p);
     p->facts.ms[GREETING] = lap(p);
@@ -123,6 +125,7 @@ static void greeted(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                     void* data) {
   probe_t* p = data;
   if (p->verdict.status != NULL) return;
+  look_at_tls(p, session);
   p->facts.ehlo = optional_json(uvsmtp_session_ehlo_reply(session));
   p->facts.helo = optional_json(uvsmtp_session_helo_reply(session));
   if (p->facts.ehlo != NULL || p->facts.helo != NULL)
