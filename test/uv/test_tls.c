@@ -19,9 +19,18 @@ uint64_t uv_hrtime(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + passed;
 }
 
-static fixture_t* fixture_begin(fixture_t* f) {
-  fixture_start(f);
-  return f;
+/* Each test has a loop and an environment, and leaves nothing behind. */
+static int begin(void** state) {
+  static fixture_t fixture;
+  if (fixture_setup(state) != 0) return -1;
+  fixture_start(&fixture);
+  *state = &fixture;
+  return 0;
+}
+
+static int finish(void** state) {
+  fixture_finish(*state);
+  return fixture_teardown(state);
 }
 
 /* Finds a remark of a trace. */
@@ -70,6 +79,23 @@ static uvsmtp_session_t* session_to(fixture_t* f, const peer_t* peer,
   return s;
 }
 
+/* All that a test has made; the peer has played its script. */
+static void leave(fixture_t* f, uvsmtp_session_t* s, uvsmtp_tls_t* tls,
+                  peer_t* peer) {
+  close_session(f, s);
+  uvsmtp_tls_unref(tls);
+  assert_peer_done(peer);
+}
+
+/* Connects; what that came to. */
+static call_t reach(fixture_t* f, uvsmtp_session_t* s) {
+  call_t connect = {0};
+  assert_int_equal(
+      0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
+  wait_for(&connect);
+  return connect;
+}
+
 /* Connects and sends a message; what the latter came to. */
 static call_t deliver(fixture_t* f, uvsmtp_session_t* s) {
   call_t connect = {0};
@@ -95,8 +121,7 @@ static call_t deliver(fixture_t* f, uvsmtp_session_t* s) {
 #define ASKED "C STARTTLS\n S 220 go\n"
 
 static void a_message_by_starttls(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(
       0, GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE "C QUIT\n S 221 bye\n EOF");
   uvsmtp_tls_t* tls = trust(peer, 0);
@@ -121,16 +146,11 @@ static void a_message_by_starttls(void** state) {
   /* The facts stay when the connection goes. */
   assert_ptr_equal(info, uvsmtp_session_tls(s));
   assert_true(uvsmtp_tls_info_certificate(info).len > 100);
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
+  leave(f, s, tls, peer);
 }
 
 static void a_message_by_implicit_tls(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer =
       peer_play(0, "TLS\n" GREETED HELLO MESSAGE "C QUIT\n S 221 bye\n EOF");
   uvsmtp_tls_t* tls = trust(peer, 0);
@@ -144,19 +164,14 @@ static void a_message_by_implicit_tls(void** state) {
   run_until(f, &f->closed, 1);
   uvsmtp_tls_unref(tls);
   assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
 }
 
-/* Handshakes that fail say why, and the server gets an alert: it sees an end,
- * not a silence. */
 static void traces_tell_of_it(void** state) {
+  fixture_t* f = *state;
   static const char* const wants[] = {"TLSv1.", "certificate: ", "TLS failed"};
   static const int found[2][3] = {{1, 1, 0}, {0, 1, 1}};
   size_t i;
   for (i = 0; i < 6; i++) {
-    fixture_t fixture;
-    fixture_t* f = fixture_begin(&fixture);
     peer_t* peer = peer_play(0, "TLS\n" GREETED HELLO MESSAGE);
     uvsmtp_tls_t* tls = trust(peer, 0);
     uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT,
@@ -168,14 +183,13 @@ static void traces_tell_of_it(void** state) {
     close_session(f, s);
     uvsmtp_tls_unref(tls);
     (void)peer_finish(peer, NULL);
-    fixture_finish(f);
   }
-  (void)state;
 }
 
+/* Handshakes that fail say why, and the server gets an alert: it sees an end,
+ * not a silence. */
 static void nobody_trusts_a_stranger(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* other = peer_play(0, "TLS\n");
   peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n EOF");
   uvsmtp_tls_t* tls = trust(other, 0);
@@ -193,17 +207,12 @@ static void nobody_trusts_a_stranger(void** state) {
   assert_true(uvsmtp_tls_info_problems(info) & UVSMTP_TLS_SELF_SIGNED);
   assert_true(strlen(uvsmtp_tls_info_problem_text(info)) > 0);
   assert_true(uvsmtp_tls_info_certificate(info).len > 100);
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
+  leave(f, s, tls, peer);
   (void)peer_finish(other, NULL);
-  fixture_finish(f);
-  (void)state;
 }
 
 static void opportunistic_tls_takes_anybody(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* other = peer_play(0, "TLS\n");
   peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE "EOF");
   uvsmtp_tls_t* tls = trust(other, 0);
@@ -216,18 +225,13 @@ static void opportunistic_tls_takes_anybody(void** state) {
   assert_true(uvsmtp_tls_info_established(info));
   assert_false(uvsmtp_tls_info_verified(info));
   assert_true(uvsmtp_tls_info_problems(info) & UVSMTP_TLS_WRONG_NAME);
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
+  leave(f, s, tls, peer);
   (void)peer_finish(other, NULL);
-  fixture_finish(f);
-  (void)state;
 }
 
 /* The caller's own STARTTLS verifies, whatever the policy. */
 static void asked_for_it_is_strict(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n EOF");
   uvsmtp_tls_t* tls = trust(peer, 0);
   uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_NONE, "mx.example");
@@ -240,16 +244,11 @@ static void asked_for_it_is_strict(void** state) {
   assert_int_equal(UVSMTP_ETLS, secure.status);
   assert_true(uvsmtp_tls_info_problems(uvsmtp_session_tls(s)) &
               UVSMTP_TLS_WRONG_NAME);
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
+  leave(f, s, tls, peer);
 }
 
 static void asked_for_it_goes_on(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n" HELLO "EOF");
   uvsmtp_tls_t* tls = trust(peer, 0);
   uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_NONE, NULL);
@@ -270,17 +269,12 @@ static void asked_for_it_goes_on(void** state) {
   wait_for(&again);
   assert_int_equal(0, hello.status);
   assert_int_equal(UV_EALREADY, again.status);
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
+  leave(f, s, tls, peer);
 }
 
 /* A second connection resumes, the certificate is known all the same. */
 static void a_session_is_resumed(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   static const char once[] =
       "TLS\n" GREETED HELLO MESSAGE "C QUIT\n S 221 bye\n EOF\n CLOSE\n NEXT\n";
   char script[2048];
@@ -305,9 +299,7 @@ static void a_session_is_resumed(void** state) {
   s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, "localhost");
   {
     call_t connect = {0};
-    assert_int_equal(
-        0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
-    wait_for(&connect);
+    connect = reach(f, s);
     assert_int_equal(0, connect.status);
     assert_false(uvsmtp_tls_info_resumed(uvsmtp_session_tls(s)));
   }
@@ -318,14 +310,11 @@ static void a_session_is_resumed(void** state) {
   assert_int_equal(0, stats.failed);
   uvsmtp_tls_unref(tls);
   assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
 }
 
 /* The end without close_notify is a cut; with it, it is an end. */
 static void truncation_is_told_from_an_end(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   static const char* const ends[] = {"CLOSE", "NOTIFY\n CLOSE",
                                      "R 250-half\n CLOSE"};
   static const int causes[] = {UVSMTP_ETLS, UV_EOF, UVSMTP_ETLS};
@@ -347,18 +336,13 @@ static void truncation_is_told_from_an_end(void** state) {
     wait_for(&noop);
     assert_int_equal(UVSMTP_EDISCONNECTED, noop.status);
     assert_int_equal(causes[i], noop.cause);
-    close_session(f, s);
-    uvsmtp_tls_unref(tls);
-    assert_peer_done(peer);
+    leave(f, s, tls, peer);
   }
-  fixture_finish(f);
-  (void)state;
 }
 
 /* What is in clear text where a handshake should be. */
 static void garbage_is_no_handshake(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(0, "S 220 this is not TLS\n EOF");
   peer_t* trusted = peer_play(0, "TLS\n");
   uvsmtp_tls_t* tls = trust(trusted, 0);
@@ -367,18 +351,13 @@ static void garbage_is_no_handshake(void** state) {
   assert_int_equal(UVSMTP_ETLS, send.status);
   assert_int_equal(UVSMTP_STATE_WRAP, send.stage);
   assert_true(strlen(uvsmtp_tls_info_error_text(uvsmtp_session_tls(s))) > 0);
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
+  leave(f, s, tls, peer);
   (void)peer_finish(trusted, NULL);
-  fixture_finish(f);
-  (void)state;
 }
 
 /* A handshake has its own deadline; and it can be closed at any time. */
 static void a_handshake_ends_in_time(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(0, "STALL\n");
   uvsmtp_tls_t* tls = trust(NULL, UVSMTP_TLS_INSECURE);
   uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
@@ -386,9 +365,7 @@ static void a_handshake_ends_in_time(void** state) {
   call_t connect = {0};
   timeouts.tls = 50;
   assert_int_equal(0, uvsmtp_session_set_timeouts(s, &timeouts));
-  assert_int_equal(
-      0, CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect)));
-  wait_for(&connect);
+  connect = reach(f, s);
   assert_int_equal(UV_ETIMEDOUT, connect.status);
   assert_int_equal(UVSMTP_STATE_WRAP, connect.stage);
   close_session(f, s);
@@ -403,37 +380,6 @@ static void a_handshake_ends_in_time(void** state) {
   assert_int_equal(UV_ECANCELED, connect.status);
   uvsmtp_tls_unref(tls);
   (void)peer_finish(peer, NULL);
-  fixture_finish(f);
-  (void)state;
-}
-
-/* A connection handed over is secured as any other, with octets read before
- * being a part of the handshake. */
-static void a_given_connection_is_secured(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
-  peer_t* peer = peer_play(0, "TLS\n" GREETED "EOF");
-  uvsmtp_tls_t* tls = trust(peer, 0);
-  uvsmtp_session_t* s =
-      session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, "localhost");
-  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
-  struct sockaddr_in addr;
-  call_t opened = {0};
-  assert_int_equal(0, uv_ip4_addr("127.0.0.1", peer_port(peer), &addr));
-  connection.fd = socket(AF_INET, SOCK_STREAM, 0);
-  assert_int_equal(
-      0, connect(connection.fd, (struct sockaddr*)&addr, sizeof(addr)));
-  assert_int_equal(
-      0, CALL(&opened, f, uvsmtp_open(s, &connection, on_call, &opened)));
-  wait_for(&opened);
-  assert_int_equal(0, opened.status);
-  assert_int_equal(220, opened.code);
-  assert_true(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
 }
 
 static int connect_to(const peer_t* peer) {
@@ -444,14 +390,32 @@ static int connect_to(const peer_t* peer) {
   return fd;
 }
 
+/* A connection handed over is secured as any other. */
+static void a_given_connection_is_secured(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(0, "TLS\n" GREETED "EOF");
+  uvsmtp_tls_t* tls = trust(peer, 0);
+  uvsmtp_session_t* s =
+      session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, "localhost");
+  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+  call_t opened = {0};
+  connection.fd = connect_to(peer);
+  assert_int_equal(
+      0, CALL(&opened, f, uvsmtp_open(s, &connection, on_call, &opened)));
+  wait_for(&opened);
+  assert_int_equal(0, opened.status);
+  assert_int_equal(220, opened.code);
+  assert_true(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
+  leave(f, s, tls, peer);
+}
+
 /* What was read before is looked at before the session's first step: who has
  * to prove who it is has to all the same. The octets are an alert that TLS
  * passes over (RFC 5246 7.2.2: a warning, user_canceled). */
 static void early_octets_make_nobody_trusted(void** state) {
+  fixture_t* f = *state;
   int right;
   for (right = 0; right < 2; right++) {
-    fixture_t fixture;
-    fixture_t* f = fixture_begin(&fixture);
     peer_t* peer = peer_play(0, "TLS\n" GREETED);
     uvsmtp_tls_t* tls = trust(peer, 0);
     uvsmtp_session_t* s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT,
@@ -470,16 +434,13 @@ static void early_octets_make_nobody_trusted(void** state) {
     close_session(f, s);
     uvsmtp_tls_unref(tls);
     (void)peer_finish(peer, NULL);
-    fixture_finish(f);
   }
-  (void)state;
 }
 
 /* A connection handed over to a session that has no target is with nobody in
  * particular, and proves nothing. */
 static void a_given_connection_has_no_name(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(0, GREETED OFFERS ASKED "TLS\n" HELLO "EOF");
   uvsmtp_env_config_t config = UVSMTP_ENV_CONFIG_INIT;
   uvsmtp_session_config_t session = UVSMTP_SESSION_CONFIG_INIT;
@@ -504,13 +465,12 @@ static void a_given_connection_has_no_name(void** state) {
   assert_int_equal(0, uvsmtp_env_close(env, NULL, NULL));
   uvsmtp_tls_unref(tls);
   assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
 }
 
 /* The target's name counts more than the settings', and that more than the
  * host; an address may stand in brackets. */
 static void which_name_counts(void** state) {
+  fixture_t* f = *state;
   static const struct {
     const char* settings;
     const char* target;
@@ -521,8 +481,6 @@ static void which_name_counts(void** state) {
            {NULL, NULL, "127.0.0.1"}};
   size_t i;
   for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
-    fixture_t fixture;
-    fixture_t* f = fixture_begin(&fixture);
     peer_t* peer = peer_play(0, "TLS\n" GREETED "EOF");
     uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
     uvsmtp_tls_t* tls = NULL;
@@ -533,25 +491,18 @@ static void which_name_counts(void** state) {
     config.name = v[i].settings;
     assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
     s = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, v[i].target);
-    assert_int_equal(
-        0, CALL(&connected, f, uvsmtp_connect(s, NULL, on_call, &connected)));
-    wait_for(&connected);
+    connected = reach(f, s);
     assert_int_equal(0, connected.status);
     assert_string_equal(v[i].name, uvsmtp_tls_info_name(uvsmtp_session_tls(s)));
     assert_true(uvsmtp_tls_info_verified(uvsmtp_session_tls(s)));
-    close_session(f, s);
-    uvsmtp_tls_unref(tls);
-    assert_peer_done(peer);
-    fixture_finish(f);
+    leave(f, s, tls, peer);
   }
-  (void)state;
 }
 
 /* With so much time between two turns of the loop the end of the handshake and
  * the greeting come in one piece. */
 static void a_greeting_with_the_handshake(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(0, "TLS\n" GREETED "EOF");
   uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
   uvsmtp_tls_t* tls = NULL;
@@ -570,20 +521,15 @@ static void a_greeting_with_the_handshake(void** state) {
   }
   assert_int_equal(1, connected.times);
   assert_int_equal(0, connected.status);
-  close_session(f, s);
-  uvsmtp_tls_unref(tls);
-  assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
+  leave(f, s, tls, peer);
 }
 
 /* What no certificate could be for: nobody has to prove it, or nobody can. */
 static void a_name_that_is_none(void** state) {
+  fixture_t* f = *state;
   static const int policies[] = {UVSMTP_TLS_OPPORTUNISTIC, UVSMTP_TLS_REQUIRED};
   int i;
   for (i = 0; i < 2; i++) {
-    fixture_t fixture;
-    fixture_t* f = fixture_begin(&fixture);
     peer_t* peer = peer_play(
         0, i == 0 ? GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE
                   : GREETED OFFERS ASKED "EOF\n CLOSE\n NEXT\n TLS\n");
@@ -601,9 +547,7 @@ static void a_name_that_is_none(void** state) {
     close_session(f, s);
     uvsmtp_tls_unref(tls);
     (void)peer_finish(peer, NULL);
-    fixture_finish(f);
   }
-  (void)state;
 }
 
 typedef struct hook_s {
@@ -632,6 +576,7 @@ static int on_verify(void* arg, const uvsmtp_tls_chain_t* chain) {
 
 /* The hook has the last word, either way, whatever the policy. */
 static void a_hook_judges(void** state) {
+  fixture_t* f = *state;
   static const struct {
     int policy;
     const char* name; /* right or wrong */
@@ -649,8 +594,6 @@ static void a_hook_judges(void** state) {
   };
   size_t i;
   for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-    fixture_t fixture;
-    fixture_t* f = fixture_begin(&fixture);
     int implicit = cases[i].policy == UVSMTP_TLS_IMPLICIT;
     peer_t* peer = peer_play(
         0, implicit ? "TLS\n" GREETED "C EHLO\n S 250 hi\n EOF"
@@ -686,9 +629,7 @@ static void a_hook_judges(void** state) {
     close_session(f, hook.session);
     uvsmtp_tls_unref(tls);
     (void)peer_finish(peer, NULL);
-    fixture_finish(f);
   }
-  (void)state;
 }
 
 typedef struct turns_s {
@@ -711,9 +652,8 @@ static void on_turn(uv_check_t* check) { ((turns_t*)check->data)->judged = 0; }
 /* More handshakes at once than a turn of the loop has time for, where each step
  * takes two milliseconds: one in a turn. */
 static void handshakes_take_turns(void** state) {
+  fixture_t* f = *state;
   enum { SESSIONS = 24 };
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
   uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
   uvsmtp_tls_t* tls = NULL;
   uvsmtp_session_t* s[SESSIONS];
@@ -751,8 +691,6 @@ static void handshakes_take_turns(void** state) {
     assert_peer_done(peer[i]);
   }
   uvsmtp_tls_unref(tls);
-  fixture_finish(f);
-  (void)state;
 }
 
 /* An allocator that takes longer than a turn has for handshakes. */
@@ -780,8 +718,7 @@ static int on_verify_mute(void* arg, const uvsmtp_tls_chain_t* chain) {
 /* A handshake that can't write waits a little for what there is to read, and
  * does not keep the loop from reading it. */
 static void a_handshake_that_cannot_write(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer = peer_play(0, "TLS\n");
   uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
   uvsmtp_tls_t* tls = NULL;
@@ -794,18 +731,13 @@ static void a_handshake_that_cannot_write(void** state) {
   config.verify_arg = &mute;
   assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
   mute.session = session_to(f, peer, tls, UVSMTP_TLS_IMPLICIT, NULL);
-  assert_int_equal(
-      0,
-      CALL(&connect, f, uvsmtp_connect(mute.session, NULL, on_call, &connect)));
-  wait_for(&connect);
+  connect = reach(f, mute.session);
   f->heap.hook = NULL;
   assert_int_equal(UVSMTP_ETLS, connect.status);
   assert_int_equal(UVSMTP_STATE_WRAP, connect.stage);
   close_session(f, mute.session);
   uvsmtp_tls_unref(tls);
   (void)peer_finish(peer, NULL);
-  fixture_finish(f);
-  (void)state;
 }
 
 typedef struct probe_s {
@@ -823,8 +755,7 @@ static void on_heap(void* arg) {
 /* The allocator of the settings is a hook as well: no call is taken from it,
  * in the handshake, at the end, and when the next connection has other ones. */
 static void settings_allocate_undisturbed(void** state) {
-  fixture_t fixture;
-  fixture_t* f = fixture_begin(&fixture);
+  fixture_t* f = *state;
   peer_t* peer =
       peer_play(0, "TLS\n" GREETED HELLO MESSAGE
                    "C QUIT\n S 221 bye\n EOF\n CLOSE\n NEXT\n" GREETED
@@ -873,8 +804,6 @@ static void settings_allocate_undisturbed(void** state) {
   assert_int_equal(0, probe.taken);
   close_session(f, s);
   assert_peer_done(peer);
-  fixture_finish(f);
-  (void)state;
 }
 
 /* Every allocation of the session fails once: never a hang, a leak, or an
@@ -883,17 +812,18 @@ static void out_of_memory_at_any_time(void** state) {
   long n;
   int through = 0;
   for (n = 1; !through; n++) {
-    fixture_t fixture;
-    fixture_t* f = fixture_begin(&fixture);
+    fixture_t fixture; /* nothing is on its free lists */
+    fixture_t* f = &fixture;
     peer_t* peer = peer_play(
         0, GREETED OFFERS ASKED "TLS\n" HELLO MESSAGE "C QUIT\n S 221 bye\n");
     uvsmtp_tls_t* tls = trust(peer, 0);
-    uvsmtp_session_t* s =
-        session_to(f, peer, tls, UVSMTP_TLS_REQUIRED, "localhost");
+    uvsmtp_session_t* s;
     call_t connect = {0};
     call_t send = {0};
     letter_t letter;
     int err;
+    fixture_start(f);
+    s = session_to(f, peer, tls, UVSMTP_TLS_REQUIRED, "localhost");
     letter_init(&letter, "a@example.org", "b@example.net", "hi\r\n", 4);
     f->heap.fail_at = f->heap.calls + n;
     err = CALL(&connect, f, uvsmtp_connect(s, NULL, on_call, &connect));
@@ -919,29 +849,31 @@ static void out_of_memory_at_any_time(void** state) {
   (void)state;
 }
 
+#define TLS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(a_message_by_starttls),
-      TEST(a_message_by_implicit_tls),
-      TEST(traces_tell_of_it),
-      TEST(nobody_trusts_a_stranger),
-      TEST(opportunistic_tls_takes_anybody),
-      TEST(asked_for_it_is_strict),
-      TEST(asked_for_it_goes_on),
-      TEST(a_session_is_resumed),
-      TEST(truncation_is_told_from_an_end),
-      TEST(garbage_is_no_handshake),
-      TEST(a_handshake_ends_in_time),
-      TEST(a_given_connection_is_secured),
-      TEST(early_octets_make_nobody_trusted),
-      TEST(a_given_connection_has_no_name),
-      TEST(which_name_counts),
-      TEST(a_greeting_with_the_handshake),
-      TEST(a_name_that_is_none),
-      TEST(a_hook_judges),
-      TEST(handshakes_take_turns),
-      TEST(a_handshake_that_cannot_write),
-      TEST(settings_allocate_undisturbed),
+      TLS_TEST(a_message_by_starttls),
+      TLS_TEST(a_message_by_implicit_tls),
+      TLS_TEST(traces_tell_of_it),
+      TLS_TEST(nobody_trusts_a_stranger),
+      TLS_TEST(opportunistic_tls_takes_anybody),
+      TLS_TEST(asked_for_it_is_strict),
+      TLS_TEST(asked_for_it_goes_on),
+      TLS_TEST(a_session_is_resumed),
+      TLS_TEST(truncation_is_told_from_an_end),
+      TLS_TEST(garbage_is_no_handshake),
+      TLS_TEST(a_handshake_ends_in_time),
+      TLS_TEST(a_given_connection_is_secured),
+      TLS_TEST(early_octets_make_nobody_trusted),
+      TLS_TEST(a_given_connection_has_no_name),
+      TLS_TEST(which_name_counts),
+      TLS_TEST(a_greeting_with_the_handshake),
+      TLS_TEST(a_name_that_is_none),
+      TLS_TEST(a_hook_judges),
+      TLS_TEST(handshakes_take_turns),
+      TLS_TEST(a_handshake_that_cannot_write),
+      TLS_TEST(settings_allocate_undisturbed),
       TEST(out_of_memory_at_any_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
