@@ -129,7 +129,15 @@ const uvsmtp__row_t uvsmtp__rows[S_COUNT][I_COUNT] = {
 const uvsmtp__step_row_t uvsmtp__steps[] = {
 #define P(plan, step, state, guard, times) \
   {#step, PLAN_##plan, S_##state, G_##guard, TIMES_##times},
+#define INTRODUCE(plan)                        \
+  P(plan, ehlo, EHLO, hello_missing, ONCE)     \
+  P(plan, helo, HELO, ehlo_refused, ONCE)      \
+  P(plan, tls, STARTTLS, tls_due, ONCE)        \
+  P(plan, shake, HANDSHAKE, tls_granted, ONCE) \
+  P(plan, ehlo2, EHLO, hello_missing, ONCE)    \
+  P(plan, helo2, HELO, ehlo_refused, ONCE)
 #include "core/plans.def"
+#undef INTRODUCE
 #undef P
     {"", 0, 0, 0, 0}};
 
