@@ -88,8 +88,7 @@ void uvsmtp__secure_forget(uvsmtp_session_t* s) {
   s->tls_info = NULL;
 }
 
-/* ---------------------------------------------------------------- what comes
- */
+/* ------------------------------------------------------------- what comes */
 
 /* Decrypts what is there for the engine. 0 or an error. */
 static int drain(uvsmtp_session_t* s) {
@@ -105,11 +104,13 @@ static int drain(uvsmtp_session_t* s) {
 }
 
 int uvsmtp__received(uvsmtp_session_t* s, const char* data, size_t len) {
-  int wants = uvsmtp_proto_wants(s->proto);
   int err = 0;
-  if (s->tls == NULL && (wants & UVSMTP_WANTS_TLS) != 0) {
-    err = make_filter(s, (wants & UVSMTP_WANTS_TRUST) != 0);
-    if (err != 0) return err;
+  if (s->tls == NULL) {
+    int wants = uvsmtp_proto_wants(s->proto);
+    if ((wants & UVSMTP_WANTS_TLS) != 0) {
+      err = make_filter(s, (wants & UVSMTP_WANTS_TRUST) != 0);
+      if (err != 0) return err;
+    }
   }
   if (s->tls == NULL) {
     uvsmtp__enter(s->env);
@@ -125,8 +126,7 @@ int uvsmtp__received(uvsmtp_session_t* s, const char* data, size_t len) {
   return err;
 }
 
-/* ------------------------------------------------------------- the handshake
- */
+/* ---------------------------------------------------------- the handshake */
 
 /* A line of the trace for each of its text's. */
 static void tell_certificate(uvsmtp_session_t* s) {
@@ -147,21 +147,18 @@ static void tell(uvsmtp_session_t* s) {
   const uvsmtp_tls_info_t* info = s->tls_info;
   const char* problem = uvsmtp_tls_info_problem_text(info);
   char what[160];
-  const char* parts[6];
+  size_t cap = sizeof(what) - 1;
   size_t len = 0;
-  size_t i;
   if (s->trace == NULL) return;
-  parts[0] = uvsmtp_tls_info_version_name(info);
-  parts[1] = ", ";
-  parts[2] = uvsmtp_tls_info_cipher(info);
-  parts[3] = uvsmtp_tls_info_resumed(info) ? ", resumed" : "";
-  parts[4] = uvsmtp_tls_info_verified(info) ? ", verified" : ", not verified";
-  for (i = 0; i < 5; i++) {
-    size_t n = strlen(parts[i]);
-    if (n > sizeof(what) - 1 - len) n = sizeof(what) - 1 - len;
-    memcpy(what + len, parts[i], n);
-    len += n;
+  uvsmtp__append(what, cap, &len, uvsmtp_tls_info_version_name(info));
+  uvsmtp__append(what, cap, &len, ", ");
+  uvsmtp__append(what, cap, &len, uvsmtp_tls_info_cipher(info));
+  if (uvsmtp_tls_info_resumed(info)) {
+    uvsmtp__append(what, cap, &len, ", resumed");
   }
+  uvsmtp__append(
+      what, cap, &len,
+      uvsmtp_tls_info_verified(info) ? ", verified" : ", not verified");
   what[len] = '\0';
   uvsmtp__info(s, what, NULL, 0, problem[0] != '\0' ? problem : NULL);
   tell_certificate(s);

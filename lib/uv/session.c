@@ -450,8 +450,7 @@ void uvsmtp_session_resume(uvsmtp_session_t* s) {
 
 /* ------------------------------------------------------------------- trace */
 
-/* Appends to text, which holds *len octets, as far as there is room. */
-static void append(char* text, size_t cap, size_t* len, const char* more) {
+void uvsmtp__append(char* text, size_t cap, size_t* len, const char* more) {
   size_t n = strlen(more);
   if (n > cap - *len) n = cap - *len;
   memcpy(text + *len, more, n);
@@ -465,17 +464,17 @@ void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
   size_t len = 0;
   size_t n = sizeof(digits) - 1;
   if (s->trace == NULL) return;
-  append(text, sizeof(text), &len, what);
-  if (detail != NULL) append(text, sizeof(text), &len, detail);
+  uvsmtp__append(text, sizeof(text), &len, what);
+  if (detail != NULL) uvsmtp__append(text, sizeof(text), &len, detail);
   if (port != 0) {
     digits[n] = '\0';
     for (; port != 0; port /= 10) digits[--n] = (char)('0' + port % 10);
-    append(text, sizeof(text), &len, " port ");
-    append(text, sizeof(text), &len, digits + n);
+    uvsmtp__append(text, sizeof(text), &len, " port ");
+    uvsmtp__append(text, sizeof(text), &len, digits + n);
   }
   if (reason != NULL) {
-    append(text, sizeof(text), &len, ": ");
-    append(text, sizeof(text), &len, reason);
+    uvsmtp__append(text, sizeof(text), &len, ": ");
+    uvsmtp__append(text, sizeof(text), &len, reason);
   }
   uvsmtp__enter(s->env);
   s->trace(s->trace_arg, UVSMTP_TRACE_INFO, text, len);

@@ -269,6 +269,10 @@ void uvsmtp__session_done(uvsmtp_session_t* s);
 /* Begins to close a session that the caller ended once all has completed. */
 void uvsmtp__end_if_done(uvsmtp_session_t* s);
 
+/* Appends to text, which holds *len octets and no NUL, as far as there is room.
+ */
+void uvsmtp__append(char* text, size_t cap, size_t* len, const char* more);
+
 /* A remark for the trace: `what`, then `detail`, `port` and `reason` unless
  * NULL and 0. */
 void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,

@@ -51,6 +51,14 @@ static void on_quit(uvsmtp_session_t* s, const uvsmtp_result_t* result,
   if (uvsmtp_session_close(s, on_closed, w) != 0) w->wrong++;
 }
 
+/* When its sessions are closed. */
+static void go(worker_t* w, uvsmtp_env_t* env, peer_t* peer) {
+  w->wrong += uvsmtp_env_close(env, NULL, NULL) != 0;
+  uv_run(&w->loop, UV_RUN_DEFAULT);
+  w->left_open = uv_loop_close(&w->loop);
+  if (peer_finish(peer, NULL) != NULL) w->wrong++;
+}
+
 /* Checks by counting: assertions are for the main thread. */
 static void* work(void* arg) {
   worker_t* w = arg;
@@ -86,33 +94,39 @@ static void* work(void* arg) {
   for (i = 0; i < SESSIONS; i++)
     w->wrong += uvsmtp_quit(sessions[i], on_quit, w) != 0;
   uv_run(&w->loop, UV_RUN_DEFAULT);
-  w->wrong += uvsmtp_env_close(env, NULL, NULL) != 0;
-  uv_run(&w->loop, UV_RUN_DEFAULT);
-  w->left_open = uv_loop_close(&w->loop);
-  if (peer_finish(peer, NULL) != NULL) w->wrong++;
+  go(w, env, peer);
   free(letters);
   return NULL;
 }
 
-static void test_two_loops(void** state) {
+/* The workers, each with its flags; how many messages each is to deliver over
+ * how many sessions. */
+static void run_workers(void* (*job)(void*), const int* flags, int accepted,
+                        int closed) {
   worker_t workers[THREADS];
   int i;
-  (void)state;
   memset(workers, 0, sizeof(workers));
   assert_int_equal(0, pthread_barrier_init(&all_sent, NULL, THREADS));
   for (i = 0; i < THREADS; i++) {
-    workers[i].flags = i == 0 ? PEER_PIPELINING : PEER_UNIX | PEER_PIPELINING;
+    workers[i].flags = flags[i];
     assert_int_equal(
-        0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
+        0, pthread_create(&workers[i].thread, NULL, job, &workers[i]));
   }
   for (i = 0; i < THREADS; i++) {
     assert_int_equal(0, pthread_join(workers[i].thread, NULL));
-    assert_int_equal(SESSIONS * MESSAGES, workers[i].accepted);
-    assert_int_equal(SESSIONS, workers[i].closed);
+    assert_int_equal(accepted, workers[i].accepted);
+    assert_int_equal(closed, workers[i].closed);
     assert_int_equal(0, workers[i].wrong);
     assert_int_equal(0, workers[i].left_open);
   }
   assert_int_equal(0, pthread_barrier_destroy(&all_sent));
+}
+
+static void test_two_loops(void** state) {
+  static const int flags[THREADS] = {PEER_PIPELINING,
+                                     PEER_UNIX | PEER_PIPELINING};
+  (void)state;
+  run_workers(work, flags, SESSIONS * MESSAGES, SESSIONS);
 }
 
 /* ------------------------------------------------------------------- TLS */
@@ -168,31 +182,14 @@ static void* work_with_tls(void* arg) {
   pthread_barrier_wait(&all_sent);
   w->wrong += uvsmtp_session_close(s, on_closed, w) != 0;
   uv_run(&w->loop, UV_RUN_DEFAULT);
-  w->wrong += uvsmtp_env_close(env, NULL, NULL) != 0;
-  uv_run(&w->loop, UV_RUN_DEFAULT);
-  w->left_open = uv_loop_close(&w->loop);
-  if (peer_finish(peer, NULL) != NULL) w->wrong++;
+  go(w, env, peer);
   return NULL;
 }
 
 static void test_two_loops_with_tls(void** state) {
-  worker_t workers[THREADS];
-  int i;
+  static const int flags[THREADS] = {0};
   (void)state;
-  memset(workers, 0, sizeof(workers));
-  assert_int_equal(0, pthread_barrier_init(&all_sent, NULL, THREADS));
-  for (i = 0; i < THREADS; i++) {
-    assert_int_equal(0, pthread_create(&workers[i].thread, NULL, work_with_tls,
-                                       &workers[i]));
-  }
-  for (i = 0; i < THREADS; i++) {
-    assert_int_equal(0, pthread_join(workers[i].thread, NULL));
-    assert_int_equal(1, workers[i].accepted);
-    assert_int_equal(1, workers[i].closed);
-    assert_int_equal(0, workers[i].wrong);
-    assert_int_equal(0, workers[i].left_open);
-  }
-  assert_int_equal(0, pthread_barrier_destroy(&all_sent));
+  run_workers(work_with_tls, flags, 1, 1);
 }
 
 int main(void) {
