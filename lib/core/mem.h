@@ -13,6 +13,11 @@ typedef struct uvsmtp__mem_s {
   void* data;
 } uvsmtp__mem_t;
 
+/* malloc and free, for hosts that bring no functions of their own: a
+ * uvsmtp_alloc_cb that stands outside of the pure layers (lib/alloc.c). */
+void* uvsmtp__default_alloc(void* data, void* ptr, size_t old_size,
+                            size_t new_size);
+
 static inline void* uvsmtp__resize(const uvsmtp__mem_t* mem, void* ptr,
                                    size_t old_size, size_t new_size) {
   return mem->alloc(mem->data, ptr, old_size, new_size);

@@ -3,21 +3,11 @@
  * configurations of Mbed TLS, the cache. */
 #include <errno.h>
 #include <mbedtls/platform_util.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tls/tls_int.h"
 
 enum { CACHE_SIZE = 256, CACHE_AGE = 7200 };
-
-static void* std_alloc(void* data, void* ptr, size_t old_size,
-                       size_t new_size) {
-  (void)data;
-  (void)old_size;
-  if (new_size > 0) return realloc(ptr, new_size);
-  free(ptr);
-  return NULL;
-}
 
 static int set_versions(uvsmtp_tls_t* tls, const uvsmtp_tls_config_t* c,
                         const char** reason) {
@@ -104,7 +94,7 @@ static void destroy(uvsmtp_tls_t* tls) {
 }
 
 static uvsmtp_tls_t* create(const uvsmtp_tls_config_t* c) {
-  uvsmtp__mem_t mem = {std_alloc, NULL};
+  uvsmtp__mem_t mem = {uvsmtp__default_alloc, NULL};
   uvsmtp_tls_t* tls;
   if (c->mem != NULL) {
     mem.alloc = c->mem->alloc;

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* env.c: what the sessions of one loop share: the read buffer, free lists, one
  * timer over all deadlines, and the fresh stack on which new work begins. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "uv/uv_int.h"
 
 /* ------------------------------------------------------------- allocation */
-
-static void* default_alloc(void* data, void* ptr, size_t old_size,
-                           size_t new_size) {
-  (void)data;
-  (void)old_size;
-  if (new_size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  return realloc(ptr, new_size);
-}
 
 /* Block sizes are 32, 64, 96, 128 and then four to each doubling, so that at
  * most a fifth of a block of more than 128 octets goes unused. */
@@ -300,7 +288,7 @@ static int check_resolver(const uvsmtp_resolver_t* from) {
 int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
                    const uvsmtp_env_config_t* config) {
   uvsmtp_env_config_t cfg = UVSMTP_ENV_CONFIG_INIT;
-  uvsmtp__mem_t user = {default_alloc, NULL};
+  uvsmtp__mem_t user = {uvsmtp__default_alloc, NULL};
   uvsmtp_env_t* env;
   if (out == NULL || loop == NULL) return UV_EINVAL;
   if (config != NULL &&

@@ -31,7 +31,8 @@ LAYERS = {
                 PUBLIC_PURE, r'"(core/(ascii|buf|mem|queue)|tls/[a-z0-9_]+)\.h"'],
     "lib/uv": [SYSTEM, r'"uvsmtp\.h"', PUBLIC_PURE,
                r'"((core|uv)/[a-z0-9_]+|tls/tls)\.h"'],
-    "lib": [C_HEADERS, r"<uv\.h>", r'"uvsmtp/(errors|version)\.h"'],
+    "lib": [C_HEADERS, r"<stdlib\.h>", r"<uv\.h>", r'"core/mem\.h"',
+            r'"uvsmtp/(errors|version)\.h"'],
     "tool": [SYSTEM, r"<uvsmtp(/[a-z]+)?\.h>", r'"uvsmtp\.h"', PUBLIC_PURE,
              OWN],
     # The sink's end of TLS, and the floors that ours is measured against.
