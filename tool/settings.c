@@ -143,11 +143,6 @@ typedef struct source_s {
   size_t passphrase_len;
 } source_t;
 
-static void wipe(void* memory, size_t n) {
-  volatile char* c = memory;
-  while (n-- > 0) *c++ = 0;
-}
-
 static int give_passphrase(void* arg, char* buf, size_t cap) {
   const source_t* s = arg;
   if (s->passphrase_len > cap) return UV_ENOBUFS;
@@ -356,6 +351,6 @@ int settings_make(const options_t* o, uvsmtp_tls_t** tls, char* error,
   if (s.ca[0] == NULL && s.ca[1] == NULL && first_given(&o->tls) == NULL)
     return 0;
   rc = make(&s, tls, error, cap);
-  wipe(s.passphrase, sizeof(s.passphrase));
+  explicit_bzero(s.passphrase, sizeof(s.passphrase));
   return rc;
 }
