@@ -23,6 +23,7 @@
 
 #include <uv.h>
 
+#include "uvsmtp/auth.h"
 #include "uvsmtp/errors.h"
 #include "uvsmtp/printer.h"
 #include "uvsmtp/proto.h"
@@ -149,9 +150,13 @@ typedef struct uvsmtp_target_s {
   const char* tls_name;       /* what the server's certificate is to say; NULL:
                                  the settings' name, or host. A name or an
                                  address literal, at most 255 octets */
+  uvsmtp_credentials_t* credentials; /* counted; NULL: none. Every hello, MAIL
+                             and message logs in first. tls then is REQUIRED
+                             where it would be OPPORTUNISTIC, unless they say
+                             UVSMTP_AUTH_ALLOW_PLAINTEXT */
 } uvsmtp_target_t;
 #define UVSMTP_TARGET_INIT \
-  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL }
+  { sizeof(uvsmtp_target_t), NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL }
 
 /* Deadlines in milliseconds for each phase as a whole, however slowly octets
  * drip; 0: the default, -1: none. Defaults are the minima of RFC 5321 4.5.3.2.
@@ -169,9 +174,11 @@ typedef struct uvsmtp_timeouts_s {
   int64_t command;  /* 300,000: RSET, NOOP and others */
   int64_t quit;     /* 10,000 */
   int64_t tls;      /* 60,000: a TLS handshake */
+  int64_t auth;     /* 120,000: each reply to AUTH, and each response's making:
+                       a token that is waited for */
 } uvsmtp_timeouts_t;
 #define UVSMTP_TIMEOUTS_INIT \
-  { sizeof(uvsmtp_timeouts_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(uvsmtp_timeouts_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* One value for every phase, as smtplib's timeout: milliseconds, or -1 for none
  * at all. timeouts is initialised already. UV_EINVAL if not, for 0 and below
@@ -322,6 +329,32 @@ UVSMTP_EXTERN int uvsmtp_hello(uvsmtp_session_t* session, uvsmtp_cb cb,
  * uvsmtp_session_tls says why. UV_EALREADY within TLS. */
 UVSMTP_EXTERN int uvsmtp_starttls(uvsmtp_session_t* session, uvsmtp_cb cb,
                                   void* data);
+
+/* AUTH with these credentials (counted), strongest mechanism first, until one
+ * succeeds; EHLO before if there was none: smtplib's login. 0 also where these
+ * have logged in already; UV_EALREADY where others have.
+ * UVSMTP_EAUTH when the server refuses (the last reply is the result's), when
+ * none of the mechanisms can say what the credentials hold, or when the server
+ * does not prove itself; with cause UVSMTP_ETLS, and nothing said, when there
+ * is no TLS (see UVSMTP_AUTH_ALLOW_PLAINTEXT). UVSMTP_ENOTSUPPORTED when the
+ * server offers none of the mechanisms. After a failure messages and MAIL
+ * complete with UVSMTP_EAUTH, not attempted, until a login succeeds or the
+ * session ends. */
+UVSMTP_EXTERN int uvsmtp_login(uvsmtp_session_t* session,
+                               uvsmtp_credentials_t* credentials, uvsmtp_cb cb,
+                               void* data);
+
+/* The same by one mechanism, of the library's or of the caller's own: smtplib's
+ * auth(mechanism, authobject). flags: uvsmtp_auth_flags, beside those of the
+ * credentials, of which only the secrets count here. UV_EINVAL when they hold
+ * nothing that the mechanism could use. */
+UVSMTP_EXTERN int uvsmtp_auth(uvsmtp_session_t* session,
+                              const uvsmtp_mech_t* mech,
+                              uvsmtp_credentials_t* credentials,
+                              unsigned int flags, uvsmtp_cb cb, void* data);
+
+/* The mechanism by which the session is logged in, or NULL: it is not. */
+UVSMTP_EXTERN const char* uvsmtp_session_auth(const uvsmtp_session_t* session);
 
 /* The TLS of the connection, or of the last one until the next begins; NULL:
  * it had none. Lives as long as that. In a completion it is there also when a

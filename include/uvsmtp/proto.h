@@ -17,6 +17,7 @@
 #ifndef UVSMTP_PROTO_H
 #define UVSMTP_PROTO_H
 
+#include "uvsmtp/auth.h"
 #include "uvsmtp/types.h"
 
 #ifdef __cplusplus
@@ -47,7 +48,8 @@ enum uvsmtp_op {
   UVSMTP_OP_CONNECT = 1, /* transport and greeting */
   UVSMTP_OP_HELLO = 2,   /* EHLO, then HELO if refused; nothing when done.
                             STARTTLS, a handshake and EHLO again where the
-                            policy asks for TLS */
+                            policy asks for TLS, LOGIN where CONNECT had
+                            credentials: MAIL and SEND do all that, too */
   UVSMTP_OP_EHLO = 3,    /* EHLO, or LHLO under LMTP */
   UVSMTP_OP_HELO = 4,    /* UV_EINVAL under LMTP */
   UVSMTP_OP_MAIL = 5,    /* MAIL; HELLO first if needed. This and the next three
@@ -59,13 +61,31 @@ enum uvsmtp_op {
   UVSMTP_OP_RSET = 9,    /* RSET */
   UVSMTP_OP_NOOP = 10,   /* NOOP */
   UVSMTP_OP_QUIT = 11,   /* QUIT */
-  UVSMTP_OP_COMMAND = 12, /* any other command of one line and one reply */
-  UVSMTP_OP_SEND = 13,    /* a whole message; HELLO first if needed */
-  UVSMTP_OP_STARTTLS = 14 /* STARTTLS and a handshake; HELLO first if needed */
+  UVSMTP_OP_COMMAND = 12,  /* any other command of one line and one reply */
+  UVSMTP_OP_SEND = 13,     /* a whole message; HELLO first if needed */
+  UVSMTP_OP_STARTTLS = 14, /* STARTTLS and a handshake; HELLO first if needed */
+  UVSMTP_OP_LOGIN = 15     /* AUTH, by one mechanism after the other until one
+                              succeeds; HELLO first if needed */
 };
 
 /* Any function, to be cast back to what it is. */
 typedef void (*uvsmtp_fn)(void);
+
+/* What mechanisms may want of the host. Functions run from within the engine's
+ * work. */
+typedef struct uvsmtp_auth_host_s {
+  size_t size;
+  const char* name; /* of the server, "" if unknown: copied */
+  int port;         /* 0 if unknown */
+  /* A mechanism that said WAIT can go on: call uvsmtp_proto_resume soon. NULL:
+   * never. */
+  void (*wake)(void* arg);
+  /* See uvsmtp_exchange_binding. NULL: UV_ENOTSUP. */
+  int (*binding)(void* arg, void* buf, size_t len);
+  void* arg; /* of both: lives until the session's end */
+} uvsmtp_auth_host_t;
+#define UVSMTP_AUTH_HOST_INIT \
+  { sizeof(uvsmtp_auth_host_t), "", 0, NULL, NULL, NULL }
 
 /* One of them, and what it needs. */
 typedef struct uvsmtp_request_s {
@@ -85,11 +105,17 @@ typedef struct uvsmtp_request_s {
                    0: none. message->timeout is the host's business */
   int tls;      /* CONNECT: a uvsmtp_tls_policy, for the session that begins;
                    DEFAULT is NONE here */
+  int local;    /* CONNECT: nobody is on the way who could listen */
+  uvsmtp_credentials_t* credentials; /* CONNECT, or NULL; LOGIN: counted */
+  const uvsmtp_mech_t* mech; /* LOGIN: this mechanism and no other; NULL: those
+                                of the credentials */
+  unsigned int auth_flags;   /* LOGIN: uvsmtp_auth_flags beside theirs */
+  const uvsmtp_auth_host_t* auth_host; /* CONNECT, LOGIN; or NULL */
 } uvsmtp_request_t;
 #define UVSMTP_REQUEST_INIT(o)                                            \
   {                                                                       \
     sizeof(uvsmtp_request_t), (o), NULL, NULL, 0, NULL, 0, 0, NULL, NULL, \
-        NULL, 0, 0                                                        \
+        NULL, 0, 0, 0, NULL, NULL, 0, NULL                                \
   }
 
 /* A finished request. */
@@ -118,7 +144,8 @@ enum uvsmtp_phase {
   UVSMTP_PHASE_COMMAND = 9,  /* RSET, NOOP and other commands */
   UVSMTP_PHASE_QUIT = 10,    /* the reply to QUIT, and the connection's end */
   UVSMTP_PHASE_TLS = 11,     /* a TLS handshake */
-  UVSMTP_PHASE_END = 12      /* how many there are */
+  UVSMTP_PHASE_AUTH = 12,    /* each reply to AUTH, and a mechanism's work */
+  UVSMTP_PHASE_END = 13      /* how many there are */
 };
 
 /* What the engine may want of its transport. */
@@ -130,7 +157,9 @@ enum uvsmtp_wants {
   UVSMTP_WANTS_TLS = 4,   /* what is sent and received from now on goes through
                              TLS: begin a handshake, then _secured, or _lost
                              when it fails. What is fed before is an error */
-  UVSMTP_WANTS_TRUST = 8  /* with TLS: and the server has to prove who it is */
+  UVSMTP_WANTS_TRUST = 8, /* with TLS: and the server has to prove who it is */
+  UVSMTP_WANTS_WORK = 16  /* a mechanism has something to compute: call _work,
+                             maybe after others have had their turn */
 };
 
 /* 0, UV_EINVAL (no memory functions, bad name or size) or UV_ENOMEM. */
@@ -153,8 +182,13 @@ UVSMTP_EXTERN int uvsmtp_proto_submit(uvsmtp_proto_t* proto,
 /* The transport is connected. Only when wants said OPEN. */
 UVSMTP_EXTERN void uvsmtp_proto_up(uvsmtp_proto_t* proto);
 
-/* The TLS handshake has succeeded. Only when wants said TLS. */
-UVSMTP_EXTERN void uvsmtp_proto_secured(uvsmtp_proto_t* proto);
+/* The TLS handshake has succeeded. Only when wants said TLS. trusted: the
+ * server has proven who it is, or the caller does not want it to; where wants
+ * said TRUST it is taken for granted. */
+UVSMTP_EXTERN void uvsmtp_proto_secured(uvsmtp_proto_t* proto, int trusted);
+
+/* Computes a piece. Only when wants says WORK. */
+UVSMTP_EXTERN void uvsmtp_proto_work(uvsmtp_proto_t* proto);
 
 /* The transport failed to connect, ended (cause UV_EOF) or broke. cause is a
  * negative libuv error. */
@@ -183,7 +217,8 @@ UVSMTP_EXTERN void uvsmtp_proto_overdue(uvsmtp_proto_t* proto, uint64_t now);
  * take the events and to free. */
 UVSMTP_EXTERN void uvsmtp_proto_cancel(uvsmtp_proto_t* proto);
 
-/* A source that said WAIT has octets again. May be called within hooks. */
+/* A source that said WAIT has octets again, or a mechanism can go on. May be
+ * called within hooks. */
 UVSMTP_EXTERN void uvsmtp_proto_resume(uvsmtp_proto_t* proto);
 
 /* Fills up to n slices with the octets to write next and returns how many; 0
@@ -233,6 +268,10 @@ UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_proto_helo_reply(
 /* 1 when the last EHLO or LHLO of this session succeeded and no HELO came after
  * it, so that extensions and their parameters may be used, else 0. */
 UVSMTP_EXTERN int uvsmtp_proto_does_esmtp(const uvsmtp_proto_t* proto);
+
+/* The mechanism of the login that succeeded in this session, or NULL: none did.
+ */
+UVSMTP_EXTERN const char* uvsmtp_proto_auth(const uvsmtp_proto_t* proto);
 
 /* Another trace function from now on; NULL: none. Not from within a hook. */
 UVSMTP_EXTERN void uvsmtp_proto_set_trace(uvsmtp_proto_t* proto,

@@ -60,7 +60,11 @@ extern "C" {
   XX(CHUNK_TEXT, 33, "chunk")                             \
   XX(STARTTLS, 34, "STARTTLS")                            \
   XX(HANDSHAKE, 35, "TLS handshake")                      \
-  XX(WRAP, 36, "TLS handshake before the greeting")
+  XX(WRAP, 36, "TLS handshake before the greeting")       \
+  XX(AUTH, 37, "AUTH")                                    \
+  XX(AUTH_THINK, 38, "AUTH, at work")                     \
+  XX(AUTH_STEP, 39, "response to a challenge")            \
+  XX(AUTH_CANCEL, 40, "AUTH, cancelled")
 
 /* The states. */
 enum uvsmtp_state {
@@ -166,6 +170,12 @@ UVSMTP_EXTERN const uvsmtp_reply_t* uvsmtp_result_reply(
 typedef struct uvsmtp_tls_info_s uvsmtp_tls_info_t;
 UVSMTP_EXTERN const uvsmtp_tls_info_t* uvsmtp_result_tls(
     const uvsmtp_result_t* result);
+
+/* What a mechanism of AUTH had to say of its failure, or NULL: the error that a
+ * server sent before it refused a token (JSON, RFC 7628 3.2.2), or a sentence.
+ * From the server: escape it before showing it. NUL-terminated; lives as long
+ * as the result. */
+UVSMTP_EXTERN const char* uvsmtp_result_detail(const uvsmtp_result_t* result);
 
 /* The sender as the caller wrote it, or NULL for calls without one. */
 UVSMTP_EXTERN const char* uvsmtp_result_sender(const uvsmtp_result_t* result);

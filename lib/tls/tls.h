@@ -101,6 +101,11 @@ ptrdiff_t uvsmtp__tls_conn_write(uvsmtp__tls_conn_t* conn,
 uvsmtp_slice_t uvsmtp__tls_conn_peek(const uvsmtp__tls_conn_t* conn);
 void uvsmtp__tls_conn_sent(uvsmtp__tls_conn_t* conn, size_t n);
 
+/* RFC 9266: len octets that only the two ends of this connection can have. 0,
+ * UV_ENOTSUP (this Mbed TLS has no exporter, or the handshake is not done), or
+ * UVSMTP_ETLS. */
+int uvsmtp__tls_conn_export(uvsmtp__tls_conn_t* conn, void* buf, size_t len);
+
 /* Adds close_notify to the output, once, if the handshake is done and nothing
  * failed. */
 void uvsmtp__tls_conn_close(uvsmtp__tls_conn_t* conn);

@@ -29,6 +29,7 @@ NEEDED = re.compile(r"libuv\.so\.1|libmbed(?:tls|x509|crypto)\.so\.\d+|"
 LIBRARY_FOLDER = r"lib(?:64|/[\w-]+-linux-gnu\w*)?/"
 FILES = {
     r"include/uvsmtp\.h": True,
+    r"include/uvsmtp/auth\.h": True,
     r"include/uvsmtp/errors\.h": True,
     r"include/uvsmtp/file\.h": True,
     r"include/uvsmtp/printer\.h": True,

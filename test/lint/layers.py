@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 C_HEADERS = r"<(stddef|stdint|string|limits|stdbool|errno)\.h>"
-PUBLIC_PURE = r'"uvsmtp/(types|errors|printer|proto|tls|version)\.h"'
+PUBLIC_PURE = r'"uvsmtp/(auth|types|errors|printer|proto|tls|version)\.h"'
 SYSTEM = r"<[a-z0-9_/]+\.h>"
 OWN = r'"[a-z0-9_]+\.(h|def)"'
 
@@ -29,6 +29,8 @@ LAYERS = {
     "lib/core": [C_HEADERS, PUBLIC_PURE, r'"core/[a-z0-9_]+\.(h|def)"'],
     "lib/tls": [SYSTEM, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
                 PUBLIC_PURE, r'"(core/(ascii|buf|mem|queue)|tls/[a-z0-9_]+)\.h"'],
+    "lib/sasl": [C_HEADERS, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
+                 PUBLIC_PURE, r'"(core/(auth|buf|mem|queue)|sasl/sasl)\.h"'],
     "lib/uv": [SYSTEM, r'"uvsmtp\.h"', PUBLIC_PURE,
                r'"((core|uv)/[a-z0-9_]+|tls/tls)\.h"'],
     "lib": [C_HEADERS, r"<stdlib\.h>", r"<uv\.h>", r'"core/mem\.h"',

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* auth.h: AUTH as the engine sees it: credentials are mechanisms in an order,
+ * and an exchange runs one of them after the other. How a mechanism computes
+ * what it says, and how secrets are kept, is lib/sasl's: the engine is pure, so
+ * what needs a library comes with the credentials, as functions. */
+#ifndef UVSMTP_CORE_AUTH_H
+#define UVSMTP_CORE_AUTH_H
+
+#include "core/buf.h"
+#include "core/caps.h"
+#include "uvsmtp/proto.h"
+
+enum {
+  UVSMTP__AUTH_LINE_MAX = 12288,  /* base64 of a challenge or a response, and
+                                     CRLF (RFC 4954 4) */
+  UVSMTP__AUTH_RAW_MAX = 9216,    /* the same decoded */
+  UVSMTP__AUTH_COMMAND_MAX = 512, /* AUTH with an initial response and CRLF (RFC
+                                     4954 4, RFC 5321 4.5.3.1.4) */
+  UVSMTP__AUTH_ROUNDS_MAX = 5,    /* challenges answered: as smtplib's */
+  UVSMTP__AUTH_DETAIL_MAX = 4096
+};
+
+/* What the engine needs of others where secrets are concerned. */
+typedef struct uvsmtp__secrets_s {
+  void (*wipe)(void* p, size_t n);
+  /* Base64 (RFC 4648 4) of n octets, which is (n + 2) / 3 * 4 octets without
+   * NUL, to `to`. */
+  void (*encode)(char* to, const void* from, size_t n);
+  /* Decodes n octets, strictly: no blank, all padding. `to` has room for n / 4
+   * * 3. How many it made, or -EINVAL. */
+  ptrdiff_t (*decode)(void* to, const char* from, size_t n);
+  /* Nobody refers to the credentials any more. */
+  void (*gone)(uvsmtp_credentials_t* credentials);
+} uvsmtp__secrets_t;
+
+/* The part of credentials that the engine knows; lib/sasl's begin with it. */
+struct uvsmtp_credentials_s {
+  const uvsmtp__secrets_t* secrets;
+  const uvsmtp_mech_t* const* mechs; /* that can say these, in the order in
+                                        which to try them */
+  size_t nmechs;
+  unsigned int refs;
+  unsigned int flags; /* uvsmtp_auth_flags */
+  uvsmtp_slice_t user;
+  uvsmtp_slice_t password;
+  uvsmtp_slice_t authzid;
+};
+
+/* Octets that may be secret: never left behind when they move. */
+typedef struct uvsmtp__veil_s {
+  char* base;
+  size_t len;
+  size_t cap;
+} uvsmtp__veil_t;
+
+/* Credentials at work in one session. */
+struct uvsmtp_exchange_s {
+  uvsmtp__mem_t mem;
+  uvsmtp_credentials_t* credentials; /* counted */
+  const uvsmtp_mech_t* only;         /* instead of the credentials' list */
+  const uvsmtp_mech_t* mech;         /* of the run, or of the last */
+  const uvsmtp__caps_t* caps;        /* what the server offers */
+  void* data;                        /* the mechanism's own */
+  unsigned int flags;                /* uvsmtp_auth_flags */
+  size_t next;                       /* index of the mechanism to try */
+  unsigned int rounds;               /* challenges answered in this run */
+  uvsmtp__veil_t challenge;          /* decoded, until it is answered */
+  uvsmtp__veil_t response;           /* raw */
+  uvsmtp__veil_t line; /* as it is sent, by reference: until its reply */
+  char* detail;        /* or NULL */
+  size_t detail_size;
+  uvsmtp_auth_host_t host;
+  unsigned int running : 1;    /* between a first step and finish */
+  unsigned int challenged : 1; /* challenge is there */
+  unsigned int held : 1;       /* response waits for an empty challenge */
+  unsigned int waits : 1;      /* step said WAIT */
+  unsigned int works : 1;      /* ... AGAIN */
+  unsigned int unproven : 1;   /* ... CONTINUE: not to be accepted yet */
+  unsigned int spoken : 1;     /* the server has, in this run */
+  unsigned int retries : 1;    /* this run is a second one */
+  unsigned int stop : 1;       /* no other mechanism */
+  char host_name[];            /* host.name's copy */
+};
+
+#endif
