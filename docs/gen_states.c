@@ -302,7 +302,7 @@ static void rows_of(int state) {
       uvsmtp_state_name(state), gen_state_text(state)[0] & ~0x20,
       gen_state_text(state) + 1);
   for (i = 0; i < I_COUNT; i++) {
-    char label[256] = "";
+    char label[512] = "";
     if (shown[i] || gen_never(state, i)) continue;
     for (j = i; j < I_COUNT; j++) {
       size_t used = strlen(label);

@@ -86,7 +86,83 @@ static void note_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   uvsmtp__forget_server(p);
   p->helloed = 0;
   p->esmtp = 0;
+  p->authed = NULL;
+  uvsmtp__auth_reset(p->auth);
 }
+
+/* ------------------------------------------------------------------ AUTH */
+
+/* What a mechanism had to say of its failure goes to who is told of that. */
+static void give_detail(uvsmtp__op_t* op, uvsmtp_exchange_t* x) {
+  if (op->result.detail != NULL || op->result.status != UVSMTP_EAUTH) return;
+  op->result.detail = x->detail;
+  op->result.detail_size = x->detail_size;
+  x->detail = NULL;
+  x->detail_size = 0;
+}
+
+/* Another mechanism takes the place of the one that failed. */
+static void begin_auth(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                       const uvsmtp__cause_t* why) {
+  uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
+  (void)why;
+  if (e->op->result.status == UVSMTP_EAUTH && !e->op->expired)
+    uvsmtp__op_revive(&p->mem, e->op);
+  x->refused = 0;
+}
+
+static void take_challenge(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                           const uvsmtp__cause_t* why) {
+  uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
+  if (uvsmtp__auth_challenge(x, why->reply) != 0) no_memory(p, e);
+}
+
+static void accept_auth(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
+  (void)why;
+  p->authed = x->mech;
+  p->login_failed = 0;
+  x->accepted = 1;
+}
+
+static void refuse_mech(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
+  x->refused = 1;
+  if (why->reply->code == 535) uvsmtp__auth_refused(x);
+  give_detail(e->op, x);
+}
+
+static void refuse_auth(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
+  (void)why;
+  x->stop = 1;
+  p->login_failed = 1;
+  give_detail(e->op, x);
+}
+
+/* Who could not prove itself is given nothing weaker. */
+static void cancel_auth(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                        const uvsmtp__cause_t* why) {
+  uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
+  (void)why;
+  if (x->mech->flags & UVSMTP_MECH_MUTUAL) x->stop = 1;
+  x->refused = 1;
+  give_detail(e->op, x);
+  uvsmtp__auth_over(x);
+}
+
+static void skip_mech(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                      const uvsmtp__cause_t* why) {
+  uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
+  (void)why;
+  x->refused = 1;
+  give_detail(e->op, x);
+}
+
+/* -------------------------------------------------------------- envelope */
 
 static void accept_mail(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                         const uvsmtp__cause_t* why) {

@@ -62,12 +62,13 @@ struct uvsmtp_exchange_s {
   const uvsmtp__caps_t* caps;        /* what the server offers */
   void* data;                        /* the mechanism's own */
   unsigned int flags;                /* uvsmtp_auth_flags */
-  size_t next;                       /* index of the mechanism to try */
-  unsigned int rounds;               /* challenges answered in this run */
-  uvsmtp__veil_t challenge;          /* decoded, until it is answered */
-  uvsmtp__veil_t response;           /* raw */
-  uvsmtp__veil_t line; /* as it is sent, by reference: until its reply */
-  char* detail;        /* or NULL */
+  size_t next;         /* index of the mechanism to try, or of an earlier one */
+  unsigned int rounds; /* challenges in this run */
+  int fault;           /* what was wrong with one, or 0 */
+  uvsmtp__veil_t challenge; /* decoded, until it is answered */
+  uvsmtp__veil_t response;  /* raw */
+  uvsmtp__veil_t line;      /* as it is sent, by reference: until its reply */
+  char* detail;             /* or NULL */
   size_t detail_size;
   uvsmtp_auth_host_t host;
   unsigned int running : 1;    /* between a first step and finish */
@@ -76,10 +77,32 @@ struct uvsmtp_exchange_s {
   unsigned int waits : 1;      /* step said WAIT */
   unsigned int works : 1;      /* ... AGAIN */
   unsigned int unproven : 1;   /* ... CONTINUE: not to be accepted yet */
-  unsigned int spoken : 1;     /* the server has, in this run */
   unsigned int retries : 1;    /* this run is a second one */
+  unsigned int redo : 1;       /* the next one will be */
+  unsigned int retried : 1;    /* there has been one in this login */
   unsigned int stop : 1;       /* no other mechanism */
+  unsigned int begun : 1;      /* AUTH has been said */
+  unsigned int woken : 1;      /* within step, already */
+  unsigned int refused : 1;    /* the last run failed */
+  unsigned int accepted : 1;   /* the login has succeeded */
   char host_name[];            /* host.name's copy */
 };
+
+/* Is what request says of AUTH possible? 0 or -EINVAL. */
+int uvsmtp__check_auth(const uvsmtp_request_t* request);
+
+/* Credentials at rest, from a checked request; NULL: no memory. */
+uvsmtp_exchange_t* uvsmtp__exchange_new(const uvsmtp__mem_t* mem,
+                                        const uvsmtp_request_t* request);
+/* Ends a run, wipes and frees. NULL is fine. */
+void uvsmtp__exchange_free(uvsmtp_exchange_t* x);
+/* A run is over, if there is one: nothing secret stays. */
+void uvsmtp__auth_over(uvsmtp_exchange_t* x);
+
+/* Room for n octets at the end: where to put them, or NULL. */
+char* uvsmtp__veil_reserve(const uvsmtp_exchange_t* x, uvsmtp__veil_t* v,
+                           size_t n);
+/* Wipes it and gives the memory back. */
+void uvsmtp__veil_drop(const uvsmtp_exchange_t* x, uvsmtp__veil_t* v);
 
 #endif

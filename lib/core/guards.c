@@ -17,14 +17,9 @@ static int hello_missing(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 
 /* HELO takes the place of the EHLO that failed. */
 static int ehlo_refused(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  (void)p;
   if (!op->ehlo_refused || op->expired) return GUARD_SKIP;
   op->ehlo_refused = 0;
-  op->failed = 0;
-  op->result.has_reply = 0;
-  op->result.status = 0;
-  op->result.cause = 0;
-  op->verdict = UVSMTP_OUTCOME_NONE;
+  uvsmtp__op_revive(&p->mem, op);
   return GUARD_TAKE;
 }
 
@@ -55,8 +50,9 @@ static int tls_at_once(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return GUARD_TAKE;
 }
 
-/* STARTTLS could stand at the end of a group (RFC 2920 3.1), but then it would
- * share a piece with replies that are no concern of its. */
+/* STARTTLS and AUTH could stand at the end of a group (RFC 2920 3.1, RFC 4954
+ * 4), but then they would share a piece with replies that are no concern of
+ * theirs. */
 static int alone(const uvsmtp_proto_t* p) {
   return p->fifo_count > 0 ? GUARD_HOLD : GUARD_TAKE;
 }
@@ -98,6 +94,62 @@ static int tls_granted(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->plan != PLAN_STARTTLS && op->result.status == UVSMTP_ERESPONSE)
     op->result.status = UVSMTP_ETLS;
   return GUARD_SKIP;
+}
+
+/* ---------------------------------------------------------------- login */
+
+static int no_login(uvsmtp_proto_t* p, uvsmtp__op_t* op, int error, int cause) {
+  p->login_failed = 1;
+  /* It says nothing of the message. */
+  op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  return refuse(op, error, cause, S_AUTH);
+}
+
+/* AUTH by the next mechanism that there is, unless that can't be: its secrets
+ * may be read, or be given to somebody else (RFC 4954 4). */
+static int login(uvsmtp_proto_t* p, uvsmtp__op_t* op, uvsmtp_exchange_t* x) {
+  int exposed = !p->local && !(p->tls && p->trusted);
+  if (!has_place(p, S_AUTH_THINK)) return GUARD_TAKE;
+  if (p->fifo_count > 0) return GUARD_HOLD;
+  if (exposed && !(x->flags & UVSMTP_AUTH_ALLOW_PLAINTEXT))
+    return no_login(p, op, UVSMTP_EAUTH, UVSMTP_ETLS);
+  if (uvsmtp__auth_next(p, x) != NULL) return GUARD_TAKE;
+  if (!op->failed) return no_login(p, op, UVSMTP_ENOTSUPPORTED, 0);
+  p->login_failed = 1;
+  return GUARD_SKIP;
+}
+
+/* Has op failed, and not by what a mechanism came to? */
+static int is_past_login(const uvsmtp__op_t* op, const uvsmtp_exchange_t* x) {
+  if (!op->failed) return 0;
+  return x == NULL || !x->refused || op->expired ||
+         op->result.status != UVSMTP_EAUTH;
+}
+
+/* The login that comes before all else where the target has credentials. One
+ * that failed is not tried again: for a thousand messages that would be a
+ * thousand wrong passwords. */
+static int login_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  uvsmtp_exchange_t* x = p->auth;
+  if (p->authed != NULL || is_past_login(op, x)) return GUARD_SKIP;
+  if (p->login_failed && (x != NULL || op->plan != PLAN_HELLO)) {
+    if (op->failed || !has_place(p, S_MAIL)) return GUARD_SKIP;
+    return no_login(p, op, UVSMTP_EAUTH, 0);
+  }
+  return x == NULL ? GUARD_SKIP : login(p, op, x);
+}
+
+/* A login of the caller's own: one is all that a session can have (RFC 4954 4).
+ */
+static int login_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  uvsmtp_exchange_t* x = op->auth;
+  if (is_past_login(op, x) || x->accepted) return GUARD_SKIP;
+  if (p->authed == NULL) return login(p, op, x);
+  if (p->auth != NULL && p->auth->accepted && x->only == NULL &&
+      p->auth->credentials == x->credentials)
+    return GUARD_SKIP;
+  op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  return refuse(op, -EALREADY, 0, S_AUTH);
 }
 
 /* ------------------------------------------------------------- messages */

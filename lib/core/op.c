@@ -121,7 +121,9 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
     case UVSMTP_OP_CONNECT:
       if (r->tls < UVSMTP_TLS_DEFAULT || r->tls > UVSMTP_TLS_IMPLICIT)
         return -EINVAL;
-      return 0;
+      return r->credentials == NULL ? 0 : uvsmtp__check_auth(r);
+    case UVSMTP_OP_LOGIN:
+      return r->credentials == NULL ? -EINVAL : uvsmtp__check_auth(r);
     case UVSMTP_OP_STARTTLS:
     case UVSMTP_OP_HELLO:
     case UVSMTP_OP_RSET:
@@ -223,6 +225,7 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
   }
   op->last = r->last != 0;
   op->tls = (uint8_t)r->tls;
+  op->local = r->local != 0;
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_SEND)
     op->result.sender = op->arg;
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||
@@ -265,11 +268,20 @@ int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
   s.used = sizeof(*op);
   lay(&s, op, &r, m);
   fill(op, &r, m, paths);
+  if (r.credentials != NULL) {
+    op->auth = uvsmtp__exchange_new(mem, &r);
+    if (op->auth == NULL) {
+      uvsmtp__op_free(mem, op);
+      return -ENOMEM;
+    }
+  }
   *out = op;
   return 0;
 }
 
 void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
+  uvsmtp__exchange_free(op->auth);
+  uvsmtp__free(mem, op->result.detail, op->result.detail_size);
   uvsmtp__buf_free(mem, &op->arena);
   uvsmtp__buf_free(mem, &op->text.stage);
   if (op->rows > 0) uvsmtp__free(mem, op->result.rcpts, op->rows);
@@ -277,6 +289,17 @@ void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
 }
 
 /* ------------------------------------------------------------ the end */
+
+void uvsmtp__op_revive(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
+  op->failed = 0;
+  op->result.has_reply = 0;
+  op->result.status = 0;
+  op->result.cause = 0;
+  op->verdict = UVSMTP_OUTCOME_NONE;
+  uvsmtp__free(mem, op->result.detail, op->result.detail_size);
+  op->result.detail = NULL;
+  op->result.detail_size = 0;
+}
 
 void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage) {
   if (op->failed) return;

@@ -4,6 +4,7 @@
 #ifndef UVSMTP_CORE_OP_H
 #define UVSMTP_CORE_OP_H
 
+#include "core/auth.h"
 #include "core/body.h"
 #include "core/buf.h"
 #include "core/queue.h"
@@ -22,6 +23,8 @@ struct uvsmtp_result_s {
   uvsmtp_rcpt_result_t* rcpts;
   size_t nrcpts;
   const uvsmtp_tls_info_t* tls; /* set by the host; or NULL */
+  char* detail;                 /* a block of detail_size octets, or NULL */
+  size_t detail_size;
 };
 
 enum {
@@ -88,6 +91,7 @@ typedef struct uvsmtp__op_s {
   size_t noptions;
   const char* const* rcpt_options;
   size_t nrcpt_options;
+  uvsmtp_exchange_t* auth;     /* CONNECT, LOGIN: or NULL */
   uvsmtp_progress_cb progress; /* or NULL */
   void* progress_arg;
   uint64_t reported;     /* octets that it was last told */
@@ -110,6 +114,7 @@ typedef struct uvsmtp__op_s {
   uint8_t cut;      /* 421 to a RCPT: the rest was not attempted */
   uint8_t ehlo_refused;
   uint8_t tls;     /* CONNECT: the policy of the session that begins */
+  uint8_t local;   /* CONNECT: nobody can listen */
   uint8_t go;      /* 354: the text may go */
   uint8_t void_go; /* 354 without a recipient */
   uint8_t utf8;    /* some path has an octet above 127 */
@@ -129,6 +134,9 @@ void uvsmtp__result_set_tls(const uvsmtp_result_t* result,
 
 /* Records a failure unless there is one. No reply says why, so far. */
 void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage);
+
+/* The failure is none, so far: something else is tried. */
+void uvsmtp__op_revive(const uvsmtp__mem_t* mem, uvsmtp__op_t* op);
 
 /* Frees an op's memory; the source has been released. */
 void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op);

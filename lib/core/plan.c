@@ -172,12 +172,17 @@ static void predict(uvsmtp_proto_t* p, int state) {
 }
 
 /* A new connection: nothing of the last one may show through. */
-static void begin_session(uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
+static void begin_session(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__out_clear(&p->mem, &p->out);
   uvsmtp__reader_reset(&p->reader, &p->mem);
   uvsmtp__forget_server(p);
   p->policy = op->tls;
   p->tls_refused = 0;
+  p->local = op->local & 1u;
+  p->login_failed = 0;
+  uvsmtp__exchange_free(p->auth);
+  p->auth = op->auth;
+  op->auth = NULL;
 }
 
 /* Puts the step's command into flight. 0 or an error: nothing was queued. */
@@ -209,6 +214,7 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   if (state == S_MAIL) op->begun = 1;
   op->inflight++;
   op->started = 1;
+  if (state == S_AUTH_THINK) uvsmtp__auth_begin(p, uvsmtp__exchange_of(p, op));
   if (state == S_TEXT || state == S_CHUNK_TEXT || state == S_LAST_TEXT)
     return uvsmtp__text_begin(p, op, e);
   return 0;
@@ -297,10 +303,21 @@ static void finish(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   op->result.octets = op->text.queued;
   if (op->text.source != NULL) uvsmtp__report(op, op->result.octets);
   uvsmtp__op_settle(op);
+  /* The caller may want the secrets gone. */
+  uvsmtp__exchange_free(op->auth);
+  op->auth = NULL;
   if (op->text.source != NULL && op->text.source->release != NULL)
     op->text.source->release(op->text.source);
   uvsmtp__queue_remove(&op->link);
   uvsmtp__queue_insert_tail(&p->done, &op->link);
+}
+
+/* Nothing more will be sent for it. What is queued behind a login was meant for
+ * whom it would have been, whatever it failed of. */
+static void end(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  op->ended = 1;
+  if (op->plan == PLAN_LOGIN && op->failed && p->authed == NULL)
+    p->login_failed = 1;
 }
 
 /* Requests finish in order: one that failed early waits for those before it. */
@@ -356,7 +373,11 @@ void uvsmtp__run(uvsmtp_proto_t* p) {
     uvsmtp__op_t* op;
     moved = 0;
     if (p->current != NULL && !p->current->ended && uvsmtp__at_end(p->current))
-      p->current->ended = 1;
+      end(p, p->current);
+    if (uvsmtp__auth_run(p)) {
+      moved = 1;
+      continue;
+    }
     reap(p);
     if (run_reset(p)) {
       moved = 1;

@@ -100,6 +100,7 @@ void uvsmtp_proto_free(uvsmtp_proto_t* p) {
   drop(p, &p->done, 0);
   if (p->delivered != NULL) uvsmtp__op_free(&mem, p->delivered);
   uvsmtp__free(&mem, p->fifo, p->fifo_cap * sizeof(*p->fifo));
+  uvsmtp__exchange_free(p->auth);
   uvsmtp__buf_free(&mem, &p->addresses);
   uvsmtp__out_clear(&mem, &p->out);
   uvsmtp__reader_reset(&p->reader, &mem);
@@ -181,6 +182,12 @@ static int is_shaking(const uvsmtp_proto_t* p) {
   return head == S_HANDSHAKE || head == S_WRAP;
 }
 
+static void go_on(uvsmtp_proto_t* p) {
+  p->busy = 1;
+  uvsmtp__run(p);
+  p->busy = 0;
+}
+
 void uvsmtp_proto_up(uvsmtp_proto_t* p) {
   const uvsmtp__entry_t* e = uvsmtp__fifo_at(p, 0);
   if (p->busy || e == NULL || e->state != S_OPENING) return;
@@ -191,12 +198,20 @@ void uvsmtp_proto_up(uvsmtp_proto_t* p) {
   p->busy = 0;
 }
 
-void uvsmtp_proto_secured(uvsmtp_proto_t* p) {
+void uvsmtp_proto_secured(uvsmtp_proto_t* p, int trusted) {
   if (p->busy || !is_shaking(p)) return;
   p->busy = 1;
+  p->trusted = trusted || !uvsmtp__is_optional(p, p->fifo[p->fifo_head].op);
   uvsmtp__on_input(p, I_UP, 0);
   uvsmtp__run(p);
   p->busy = 0;
+}
+
+void uvsmtp_proto_work(uvsmtp_proto_t* p) {
+  uvsmtp_exchange_t* x = uvsmtp__auth_working(p);
+  if (p->busy || x == NULL) return;
+  x->works = 0;
+  go_on(p);
 }
 
 void uvsmtp_proto_lost(uvsmtp_proto_t* p, int cause) {
@@ -248,12 +263,6 @@ static void input(uvsmtp_proto_t* p, int what, int cause) {
   p->busy = 1;
   if (p->rest != S_CLOSED || p->fifo_count > 0)
     uvsmtp__on_input(p, what, cause);
-  uvsmtp__run(p);
-  p->busy = 0;
-}
-
-static void go_on(uvsmtp_proto_t* p) {
-  p->busy = 1;
   uvsmtp__run(p);
   p->busy = 0;
 }
@@ -387,6 +396,7 @@ int uvsmtp_proto_wants(const uvsmtp_proto_t* p) {
   if (p->fifo_count > 0 && p->fifo[p->fifo_head].state == S_OPENING)
     return UVSMTP_WANTS_OPEN;
   if (p->rest == S_CLOSED && p->up) return UVSMTP_WANTS_CLOSE;
+  if (uvsmtp__auth_working(p) != NULL) return UVSMTP_WANTS_WORK;
   if (!is_shaking(p)) return 0;
   if (uvsmtp__is_optional(p, p->fifo[p->fifo_head].op)) return UVSMTP_WANTS_TLS;
   return UVSMTP_WANTS_TLS | UVSMTP_WANTS_TRUST;
@@ -411,6 +421,10 @@ const uvsmtp_reply_t* uvsmtp_proto_ehlo_reply(const uvsmtp_proto_t* p) {
 
 const uvsmtp_reply_t* uvsmtp_proto_helo_reply(const uvsmtp_proto_t* p) {
   return p->helo == NULL ? NULL : &p->helo->reply;
+}
+
+const char* uvsmtp_proto_auth(const uvsmtp_proto_t* p) {
+  return p->authed == NULL ? NULL : p->authed->name;
 }
 
 int uvsmtp_proto_does_esmtp(const uvsmtp_proto_t* p) { return p->esmtp; }

@@ -6,6 +6,7 @@
  *   actions.c  what a row of the table records
  *   plan.c     the send cursor: which command may go next, and sending it
  *   guards.c   the questions of plans.def
+ *   auth.c     a mechanism's run, and exchange.c what it sees of it
  *   text.c     the message text: from the source through the encoder
  *   op.c       requests and results
  *
@@ -16,6 +17,7 @@
 
 #include <errno.h>
 
+#include "core/auth.h"
 #include "core/caps.h"
 #include "core/command.h"
 #include "core/op.h"
@@ -86,6 +88,9 @@ struct uvsmtp_proto_s {
   size_t pending;
   uint64_t due; /* the earliest of ops, or an earlier one; 0: none */
 
+  uvsmtp_exchange_t* auth;     /* of the session: or NULL */
+  const uvsmtp_mech_t* authed; /* by which the session has logged in, or NULL */
+
   uvsmtp__buf_t addresses; /* LMTP: accepted by rcpt of its own, NUL-ended */
   uint32_t naddresses;
   uint32_t accepted; /* recipients of the open transaction */
@@ -97,6 +102,9 @@ struct uvsmtp_proto_s {
   uint8_t ahead;
   uint8_t policy;                 /* uvsmtp_tls_policy of the session */
   unsigned int tls : 1;           /* the transport is secured */
+  unsigned int trusted : 1;       /* ... by who has proven who it is */
+  unsigned int local : 1;         /* nobody can listen */
+  unsigned int login_failed : 1;  /* and none has succeeded since */
   unsigned int tls_refused : 1;   /* STARTTLS was, in this session */
   unsigned int chunk_refused : 1; /* of the open transaction */
   unsigned int mail_refused : 1;  /* likewise */
@@ -161,6 +169,26 @@ int uvsmtp__uses_chunking(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
  * or the reason why the message can't go to this server. */
 int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
                         size_t cap, int* cause);
+
+/* ---- auth.c ---- */
+/* The exchange that op's AUTH runs. */
+uvsmtp_exchange_t* uvsmtp__exchange_of(const uvsmtp_proto_t* p,
+                                       const uvsmtp__op_t* op);
+/* The mechanism that is to be tried next, or NULL. */
+const uvsmtp_mech_t* uvsmtp__auth_next(const uvsmtp_proto_t* p,
+                                       uvsmtp_exchange_t* x);
+/* A session without a login may have one anew. NULL is fine. */
+void uvsmtp__auth_reset(uvsmtp_exchange_t* x);
+/* A run begins: AUTH_THINK has just been put into flight. */
+void uvsmtp__auth_begin(uvsmtp_proto_t* p, uvsmtp_exchange_t* x);
+/* Lets the mechanism go on whose turn it is: 1 when that moved something. */
+int uvsmtp__auth_run(uvsmtp_proto_t* p);
+/* The head of the FIFO if a mechanism has work to do, else NULL. */
+uvsmtp_exchange_t* uvsmtp__auth_working(const uvsmtp_proto_t* p);
+/* The decoded challenge of a 334. 0 or -ENOMEM. */
+int uvsmtp__auth_challenge(uvsmtp_exchange_t* x, const uvsmtp_reply_t* reply);
+/* 535: asks the mechanism whether to begin anew. */
+void uvsmtp__auth_refused(uvsmtp_exchange_t* x);
 
 /* ---- text.c ---- */
 /* The text of a command just put into flight begins; e is its entry. 0 or

@@ -30,6 +30,10 @@ void uvsmtp__result_set_tls(const uvsmtp_result_t* result,
   ((uvsmtp_result_t*)(uintptr_t)result)->tls = tls;
 }
 
+const char* uvsmtp_result_detail(const uvsmtp_result_t* result) {
+  return result->detail;
+}
+
 const char* uvsmtp_result_sender(const uvsmtp_result_t* result) {
   return result->sender;
 }

@@ -70,11 +70,16 @@ static int is_loss(int input) {
   }
 }
 
+static int is_auth(int state) {
+  return state == S_AUTH || state == S_AUTH_STEP || state == S_AUTH_THINK ||
+         state == S_AUTH_CANCEL;
+}
+
 /* Does the command, having gone well, leave the answer to others? Of a message
- * only the final reply counts, and to a hello a STARTTLS that is done without
- * is none. */
+ * only the final reply counts, and to a hello a login, or a STARTTLS that is
+ * done without, is none. */
 static int is_passed_over(const uvsmtp__op_t* op, int state) {
-  if (op->plan == PLAN_HELLO) return state == S_STARTTLS;
+  if (op->plan == PLAN_HELLO) return state == S_STARTTLS || is_auth(state);
   return op->plan == PLAN_SEND && state != S_DOT && state != S_BDAT_LAST;
 }
 
@@ -144,8 +149,10 @@ static void apply(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
   /* A failing source closes the session from behind the head: shut() then
    * tells all that is in flight, this one again, which changes nothing. */
   if (e != NULL && (row->effects & (FX_DONE | FX_CLOSES)) &&
-      e == uvsmtp__fifo_at(p, 0))
+      e == uvsmtp__fifo_at(p, 0)) {
+    if (is_auth(state)) uvsmtp__auth_over(uvsmtp__exchange_of(p, e->op));
     fifo_pop(p);
+  }
 }
 
 /* ------------------------------------------------------- losing it all */
@@ -196,6 +203,7 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
   p->helloed = 0;
   p->esmtp = 0;
   p->tls = 0;
+  p->authed = NULL;
   p->serial++;
   uvsmtp__end_transaction(p);
   uvsmtp__out_clear(&p->mem, &p->out);
@@ -262,6 +270,8 @@ static unsigned int facts(const uvsmtp_proto_t* p, const uvsmtp__entry_t* e,
   if (e != NULL && e->whole_at > p->heard_at) f |= FACT_EARLY;
   if (e != NULL && e->op != NULL && uvsmtp__is_optional(p, e->op))
     f |= FACT_OPTIONAL;
+  if (e != NULL && is_auth(e->state) && uvsmtp__exchange_of(p, e->op)->unproven)
+    f |= FACT_UNPROVEN;
   return f;
 }
 

@@ -69,6 +69,12 @@ enum {
 #define X_MANY(state) \
   X(state, ALL_OK) X(state, SOME_OK) X(state, NONE_OK) X(state, GONE_MID)
 
+#define X_AUTH_REPLY(state) X(state, CHALLENGE) X(state, NEXT)
+#define X_MECH(state)  \
+  X(state, MECH_BEGIN) \
+  X(state, MECH_SEND) X(state, MECH_FAIL) X(state, MECH_SKIP)
+#define X_AUTH(state) X_AUTH_REPLY(state) X_MECH(state) X(state, UNPROVEN)
+
 #define LOSS(state, gone, action, outcome)                            \
   T(state, GONE, CLOSED, action, gone, DEFERRED, FAILS | CLOSES)      \
   T(state, EOF, CLOSED, none, EDISCONNECTED, outcome, FAILS | CLOSES) \
@@ -90,7 +96,8 @@ enum {
   X_NOVERB(state)                                                      \
   X_GO(state)                                                          \
   X_TEXT(state)                                                        \
-  X_MANY(state)
+  X_MANY(state)                                                        \
+  X_AUTH(state)
 
 #define VERDICT_LOST(state)                                           \
   T(state, GONE, CLOSED, end_text, EDATA, DEFERRED, FAILS | CLOSES)   \
@@ -115,7 +122,8 @@ enum {
   X_GO(state)                                               \
   X_UP(state)                                               \
   X_TEXT(state)                                             \
-  X_MANY(state)
+  X_MANY(state)                                             \
+  X_AUTH(state)
 
 const uvsmtp__row_t uvsmtp__rows[S_COUNT][I_COUNT] = {
 #include "core/transitions.def"
@@ -205,6 +213,11 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
   input = by_code(state, code);
   if (input == I_NOVERB && !has_other_way(state, facts))
     return code / 100 == 4 ? I_TEMP : I_PERM;
+  /* "Already authenticated" may be so by other means, such as a certificate,
+   * but not in the middle of an exchange. */
+  if (input == I_OK && (facts & FACT_UNPROVEN) &&
+      (state == S_AUTH_STEP || code == 235))
+    return I_UNPROVEN;
   if (input == I_GO && (facts & FACT_NO_RCPT))
     /* RFC 2033 4.2: without a recipient DATA must fail under LMTP, and there
      * is no reply to count on after a dot. */

@@ -33,6 +33,13 @@ enum {
   XX(SOME_OK, "some recipients' final replies were 2yz")           \
   XX(NONE_OK, "no recipient was accepted")                         \
   XX(GONE_MID, "421 before the last of several final replies")     \
+  XX(CHALLENGE, "334 in AUTH")                                     \
+  XX(NEXT, "refused, but another mechanism may do")                \
+  XX(UNPROVEN, "accepted by who has yet to prove itself")          \
+  XX(MECH_BEGIN, "a mechanism can begin")                          \
+  XX(MECH_SEND, "it has its response")                             \
+  XX(MECH_FAIL, "it can't make sense of the challenge")            \
+  XX(MECH_SKIP, "it can't say these credentials")                  \
   XX(UP, "the transport is connected, or secured")                 \
   XX(SENT, "the deciding octet has left")                          \
   XX(SRC_FAIL, "the source failed in mid-text")                    \
@@ -69,6 +76,13 @@ enum {
   XX(note_helo)                \
   XX(note_no_tls)              \
   XX(note_tls)                 \
+  XX(begin_auth)               \
+  XX(take_challenge)           \
+  XX(accept_auth)              \
+  XX(refuse_mech)              \
+  XX(refuse_auth)              \
+  XX(cancel_auth)              \
+  XX(skip_mech)                \
   XX(accept_mail)              \
   XX(refuse_mail)              \
   XX(accept_rcpt)              \
@@ -95,6 +109,8 @@ enum {
   XX(tls_due)                 \
   XX(tls_asked)               \
   XX(tls_granted)             \
+  XX(login_due)               \
+  XX(login_asked)             \
   XX(sender_fits)             \
   XX(rcpt_fits)               \
   XX(more_rcpts)              \
@@ -114,7 +130,7 @@ enum {
       G_COUNT
 };
 
-/* Plans; the first fourteen are the numbers of uvsmtp_op. */
+/* Plans; the first fifteen are the numbers of uvsmtp_op. */
 #define UVSMTP__PLAN_MAP(XX) \
   XX(CONNECT, 1)             \
   XX(HELLO, 2)               \
@@ -130,7 +146,8 @@ enum {
   XX(COMMAND, 12)            \
   XX(SEND, 13)               \
   XX(STARTTLS, 14)           \
-  XX(RESET, 15)
+  XX(LOGIN, 15)              \
+  XX(RESET, 16)
 
 enum {
 #define XX(name, value) PLAN_##name = value,
@@ -198,7 +215,8 @@ enum {
   FACT_CHUNK_REFUSED = 1u << 4, /* a chunk of its text was refused */
   FACT_FOLLOWED = 1u << 5,      /* more octets came in the same piece */
   FACT_OPTIONAL = 1u << 6,      /* a policy asks for TLS that can do without */
-  FACT_EXPOSED = 1u << 7        /* TLS is required, and there is none yet */
+  FACT_EXPOSED = 1u << 7,       /* TLS is required, and there is none yet */
+  FACT_UNPROVEN = 1u << 8 /* a mechanism has yet to be told that it is right */
 };
 
 /* The input that a reply code is to a state (RFC 5321 4.2.1), by codes.def. */

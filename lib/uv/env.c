@@ -251,7 +251,7 @@ static void on_check(uv_check_t* check) {
 static void on_kick(uv_idle_t* kick) {
   uvsmtp_env_t* env = kick->data;
   uvsmtp__link_t list;
-  env->shaken = 0; /* whoever had to stop for it comes here */
+  env->spent = 0; /* whoever had to stop for it comes here */
   uvsmtp__queue_move(&env->kicked, &list);
   while (!uvsmtp__queue_empty(&list)) {
     uvsmtp_session_t* s =

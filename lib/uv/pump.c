@@ -48,6 +48,8 @@ static void obey(uvsmtp_session_t* s) {
   } else if ((wants & UVSMTP_WANTS_TLS) != 0) {
     int err = uvsmtp__secure(s, (wants & UVSMTP_WANTS_TRUST) != 0);
     if (err != 0) drop(s, err);
+  } else if ((wants & UVSMTP_WANTS_WORK) != 0) {
+    uvsmtp__work(s);
   } else if ((wants & UVSMTP_WANTS_OPEN) != 0) {
     uvsmtp__connect(s);
   }

@@ -5,10 +5,6 @@
 
 #include "uv/uv_int.h"
 
-/* What handshakes may take of one turn of the loop, in nanoseconds. A step of
- * one may take longer, and can't be divided: it is the last of its turn. */
-#define SHAKING_MAX (UINT64_C(1000) * 1000)
-
 /* ---------------------------------------------------------------- with whom */
 
 static uvsmtp_tls_t* settings_of(const uvsmtp_session_t* s) {
@@ -177,11 +173,11 @@ static int step(uvsmtp_session_t* s) {
   uvsmtp_env_t* env = s->env;
   uint64_t began = uv_hrtime();
   int rc;
-  if (env->shaken >= SHAKING_MAX) return UVSMTP__TLS_MORE;
+  if (env->spent >= UVSMTP__SPENT_MAX) return UVSMTP__TLS_MORE;
   uvsmtp__enter(env);
   rc = uvsmtp__tls_conn_handshake(s->tls);
   uvsmtp__leave(env);
-  env->shaken += uv_hrtime() - began;
+  env->spent += uv_hrtime() - began;
   return rc;
 }
 
@@ -194,7 +190,7 @@ static int shaken(uvsmtp_session_t* s, int rc) {
   }
   tell(s);
   uvsmtp__enter(s->env);
-  uvsmtp_proto_secured(s->proto);
+  uvsmtp_proto_secured(s->proto, uvsmtp_tls_info_verified(s->tls_info));
   uvsmtp__leave(s->env);
   s->again = 1;
   /* What came with the last of it. */

@@ -21,6 +21,7 @@ int64_t uvsmtp__phase_timeout(const uvsmtp_session_t* s, int phase) {
       [UVSMTP_PHASE_DATA] = 120000,     [UVSMTP_PHASE_TEXT] = 180000,
       [UVSMTP_PHASE_DOT] = 600000,      [UVSMTP_PHASE_COMMAND] = 300000,
       [UVSMTP_PHASE_QUIT] = 10000,      [UVSMTP_PHASE_TLS] = 60000,
+      [UVSMTP_PHASE_AUTH] = 120000,
   };
   if (phase <= UVSMTP_PHASE_NONE || phase >= UVSMTP_PHASE_END) return -1;
   if (s->timeouts == NULL || s->timeouts[phase] == 0) return defaults[phase];
@@ -34,6 +35,7 @@ int uvsmtp_timeouts_all(uvsmtp_timeouts_t* t, int64_t ms) {
   t->connect = t->greeting = t->hello = t->mail = t->rcpt = ms;
   t->data = t->text = t->dot = t->command = t->quit = ms;
   if (t->size >= UVSMTP__UP_TO(uvsmtp_timeouts_t, tls)) t->tls = ms;
+  if (t->size >= UVSMTP__UP_TO(uvsmtp_timeouts_t, auth)) t->auth = ms;
   return 0;
 }
 
@@ -55,6 +57,7 @@ static int copy_timeouts(uvsmtp_session_t* s, const uvsmtp_timeouts_t* from) {
   to[UVSMTP_PHASE_COMMAND] = t.command;
   to[UVSMTP_PHASE_QUIT] = t.quit;
   to[UVSMTP_PHASE_TLS] = t.tls;
+  to[UVSMTP_PHASE_AUTH] = t.auth;
   for (phase = 0; phase < UVSMTP_PHASE_END; phase++) {
     if (to[phase] < -1) return UV_EINVAL;
     if (to[phase] > FAR_MS) to[phase] = -1;
@@ -192,8 +195,8 @@ static uvsmtp_source_t* body_of(const uvsmtp_request_t* request) {
   return m->body;
 }
 
-static int submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
-                  void* data) {
+int uvsmtp__submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
+                   void* data) {
   int err = uvsmtp__admit(s);
   if (err != 0) return err;
   err = uvsmtp__file_claim(body_of(request), s);
@@ -225,7 +228,7 @@ int uvsmtp_session_end(uvsmtp_session_t* s, uvsmtp_close_cb cb, void* data) {
   if (s->env->busy != 0) return UV_EBUSY;
   if (s->ending || s->closing) return UV_EALREADY;
   /* No memory for a QUIT: then without. */
-  if (submit(s, &request, NULL, NULL) != 0) uvsmtp__kick(s);
+  if (uvsmtp__submit(s, &request, NULL, NULL) != 0) uvsmtp__kick(s);
   s->ending = 1;
   s->end_cb = cb;
   s->end_data = data;
@@ -247,18 +250,25 @@ int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp__target_t* once,
                            uvsmtp__given_t* given, uvsmtp_cb cb, void* data) {
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_CONNECT);
   uvsmtp__target_t* before = s->once;
+  unsigned int handed = s->handed;
+  uvsmtp_auth_host_t host;
   int err;
   s->once = once;
   s->given = given;
+  s->handed = given != NULL;
   request.tls = uvsmtp__target_policy(s);
-  err = submit(s, &request, cb, data);
+  request.local = uvsmtp__target_local(s);
+  request.credentials = uvsmtp__target_credentials(s);
+  uvsmtp__auth_host(s, &host);
+  request.auth_host = &host;
+  err = uvsmtp__submit(s, &request, cb, data);
   if (err != 0) {
     s->once = before;
     s->given = NULL;
+    s->handed = handed & 1u;
     return err;
   }
   uvsmtp__target_free(s->env, before);
-  s->handed = given != NULL;
   s->opening = 1;
   return 0;
 }
@@ -281,7 +291,7 @@ static int submit_text(uvsmtp_session_t* s, int op, const char* text,
                        uvsmtp_cb cb, void* data) {
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(op);
   request.text = text;
-  return submit(s, &request, cb, data);
+  return uvsmtp__submit(s, &request, cb, data);
 }
 
 int uvsmtp_ehlo(uvsmtp_session_t* s, const char* name, uvsmtp_cb cb,
@@ -326,7 +336,7 @@ static int submit_path(uvsmtp_session_t* s, int op, const char* path,
   request.text = path;
   request.options = options;
   request.noptions = noptions;
-  return submit(s, &request, cb, data);
+  return uvsmtp__submit(s, &request, cb, data);
 }
 
 int uvsmtp_mail(uvsmtp_session_t* s, const char* from,
@@ -345,7 +355,7 @@ int uvsmtp_data(uvsmtp_session_t* s, uvsmtp_source_t* body,
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_DATA);
   request.body = body;
   request.line_ends = line_ends;
-  return submit(s, &request, cb, data);
+  return uvsmtp__submit(s, &request, cb, data);
 }
 
 int uvsmtp_bdat(uvsmtp_session_t* s, uvsmtp_source_t* chunk, int last,
@@ -353,7 +363,7 @@ int uvsmtp_bdat(uvsmtp_session_t* s, uvsmtp_source_t* chunk, int last,
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_BDAT);
   request.body = chunk;
   request.last = last;
-  return submit(s, &request, cb, data);
+  return uvsmtp__submit(s, &request, cb, data);
 }
 
 int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
@@ -366,7 +376,7 @@ int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
       uvsmtp__take(&m, sizeof(m), message, sizeof(size_t)) == 0 &&
       m.timeout > 0 && m.timeout <= FAR_MS)
     request.due = uvsmtp__now(s->env) + (uint64_t)m.timeout;
-  return submit(s, &request, cb, data);
+  return uvsmtp__submit(s, &request, cb, data);
 }
 
 /* A verb and an argument. */

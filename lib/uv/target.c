@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "core/auth.h"
 #include "uv/uv_int.h"
 
 enum {
@@ -141,6 +142,7 @@ int uvsmtp__target_new(uvsmtp_env_t* env, const uvsmtp_target_t* from,
   if (t.tls_settings != NULL) {
     target->tls_settings = uvsmtp_tls_ref(t.tls_settings);
   }
+  target->credentials = uvsmtp_credentials_ref(t.credentials);
   text = (char*)(target + 1);
   memcpy(text, t.host, host);
   text[host] = '\0';
@@ -160,6 +162,7 @@ void uvsmtp__target_free(uvsmtp_env_t* env, uvsmtp__target_t* target) {
   if (target == NULL) return;
   uvsmtp__enter(env); /* their allocator is a hook as well */
   uvsmtp_tls_unref(target->tls_settings);
+  uvsmtp_credentials_unref(target->credentials);
   uvsmtp__leave(env);
   uvsmtp__free(&env->mem, target, target->block);
 }
@@ -175,12 +178,10 @@ unsigned short uvsmtp__target_port(const uvsmtp__target_t* t, int lmtp) {
   return UVSMTP_PORT_SMTP;
 }
 
-int uvsmtp__target_policy(const uvsmtp_session_t* s) {
-  const uvsmtp__target_t* t = uvsmtp__target_now(s);
+static int default_policy(const uvsmtp_session_t* s,
+                          const uvsmtp__target_t* t) {
   if (t != NULL && t->tls != UVSMTP_TLS_DEFAULT) return t->tls;
-  if (s->given != NULL ? s->given->local : t != NULL && t->host[0] == '/') {
-    return UVSMTP_TLS_NONE; /* it does not leave the machine */
-  }
+  if (uvsmtp__target_local(s)) return UVSMTP_TLS_NONE;
   switch (uvsmtp__target_port(t, s->lmtp)) {
     case UVSMTP_PORT_SMTPS:
       return UVSMTP_TLS_IMPLICIT;
@@ -189,4 +190,28 @@ int uvsmtp__target_policy(const uvsmtp_session_t* s) {
     default:
       return UVSMTP_TLS_OPPORTUNISTIC;
   }
+}
+
+/* With secrets to say, TLS that may be left out, or that anybody may answer, is
+ * none. */
+int uvsmtp__target_policy(const uvsmtp_session_t* s) {
+  const uvsmtp__target_t* t = uvsmtp__target_now(s);
+  int policy = default_policy(s, t);
+  if (policy != UVSMTP_TLS_OPPORTUNISTIC || t == NULL ||
+      t->credentials == NULL ||
+      (t->credentials->flags & UVSMTP_AUTH_ALLOW_PLAINTEXT) != 0) {
+    return policy;
+  }
+  return UVSMTP_TLS_REQUIRED;
+}
+
+int uvsmtp__target_local(const uvsmtp_session_t* s) {
+  const uvsmtp__target_t* t = uvsmtp__target_now(s);
+  if (s->given != NULL) return s->given->local;
+  return t != NULL && t->host[0] == '/';
+}
+
+uvsmtp_credentials_t* uvsmtp__target_credentials(const uvsmtp_session_t* s) {
+  const uvsmtp__target_t* t = uvsmtp__target_now(s);
+  return t == NULL ? NULL : t->credentials;
 }

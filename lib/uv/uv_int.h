@@ -15,6 +15,7 @@
  *   localname.c  what EHLO says when the caller does not
  *   transport.c  a transport goes up, is read, and is closed
  *   secure.c     TLS between a transport and the engine
+ *   auth.c       login, and what its mechanisms want
  *   write.c      the only writer to a socket
  *   pump.c       moves the octets, calls the completions */
 #ifndef UVSMTP_UV_INT_H
@@ -47,6 +48,11 @@ enum {
 #define UVSMTP__NEVER UINT64_MAX
 #define UVSMTP__NOWHERE UINT32_MAX
 
+/* What handshakes and mechanisms of AUTH may take of one turn of the loop, in
+ * nanoseconds. A step of one may take longer, and can't be divided: it is the
+ * last of its turn. */
+#define UVSMTP__SPENT_MAX (UINT64_C(1000) * 1000)
+
 /* ------------------------------------------------------------ environment */
 
 typedef struct uvsmtp__free_s {
@@ -62,7 +68,7 @@ struct uvsmtp_env_s {
   char* read_buffer;       /* UVSMTP__READ_MAX octets, consumed at once */
   char* plain;             /* a record's, decrypted; NULL: no TLS yet */
   uvsmtp_tls_t* tls;       /* NULL: the defaults, not made yet */
-  uint64_t shaken;         /* nanoseconds of handshakes in this turn, or more */
+  uint64_t spent;          /* nanoseconds of what can wait, in this turn */
   uv_timer_t timer;        /* over all deadlines */
   uv_idle_t kick;          /* active while a list below has a session */
   uv_check_t check;        /* runs after a poll, for the late ones */
@@ -126,10 +132,11 @@ typedef struct uvsmtp__target_s {
   unsigned short bind_port;
   unsigned short keepalive;
   unsigned short flags;
-  unsigned char tls;          /* uvsmtp_tls_policy */
-  unsigned int attempt_delay; /* 0: the default */
-  uvsmtp_tls_t* tls_settings; /* counted; NULL: the environment's */
-  const char* tls_name;       /* NULL: the settings', or host */
+  unsigned char tls;                 /* uvsmtp_tls_policy */
+  unsigned int attempt_delay;        /* 0: the default */
+  uvsmtp_tls_t* tls_settings;        /* counted; NULL: the environment's */
+  uvsmtp_credentials_t* credentials; /* counted; NULL: none */
+  const char* tls_name;              /* NULL: the settings', or host */
   const char* host;
   const char* bind_host; /* NULL: any */
 } uvsmtp__target_t;
@@ -278,6 +285,10 @@ void uvsmtp__append(char* text, size_t cap, size_t* len, const char* more);
 void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
                   int port, const char* reason);
 
+/* A request to the engine, for the pump to work off. 0 or an error. */
+int uvsmtp__submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
+                   void* data);
+
 /* May a connect be called now? 0, or the error that says why not. */
 int uvsmtp__may_connect(const uvsmtp_session_t* s);
 
@@ -311,6 +322,12 @@ const uvsmtp__target_t* uvsmtp__target_now(const uvsmtp_session_t* s);
 /* Its port, and its policy: a uvsmtp_tls_policy, never DEFAULT. */
 unsigned short uvsmtp__target_port(const uvsmtp__target_t* t, int lmtp);
 int uvsmtp__target_policy(const uvsmtp_session_t* s);
+
+/* 1 when what is said to it does not leave the machine. */
+int uvsmtp__target_local(const uvsmtp_session_t* s);
+
+/* Whom to log in as, or NULL. */
+uvsmtp_credentials_t* uvsmtp__target_credentials(const uvsmtp_session_t* s);
 
 /* An IPv4 or IPv6 literal of len octets, in brackets or not. 0 or UV_EINVAL. */
 int uvsmtp__literal(const char* text, size_t len, uvsmtp__addr_t* addr);
@@ -425,6 +442,14 @@ void uvsmtp__secure_end(uvsmtp_session_t* s);
 
 /* Drops what is known of the last connection's. */
 void uvsmtp__secure_forget(uvsmtp_session_t* s);
+
+/* auth.c */
+
+/* What mechanisms may know of the session's target and want of the shell. */
+void uvsmtp__auth_host(uvsmtp_session_t* s, uvsmtp_auth_host_t* host);
+
+/* Lets a mechanism compute. */
+void uvsmtp__work(uvsmtp_session_t* s);
 
 /* write.c */
 

@@ -329,7 +329,7 @@ static void shake(play_t* p, const step_t* s) {
   }
   if (s->kind == STEP_SECURE) {
     expect_wants(p, s->number);
-    uvsmtp_proto_secured(p->proto);
+    uvsmtp_proto_secured(p->proto, 1);
   } else {
     if (!(uvsmtp_proto_wants(p->proto) & UVSMTP_WANTS_TLS))
       play_fail(p, "no handshake is wanted");

@@ -223,7 +223,7 @@ static void answer_wants(walk_t* w) {
     if (pick(w, 8) > 0) {
       seen.handshakes++;
       w->secured = 1;
-      uvsmtp_proto_secured(w->h.p);
+      uvsmtp_proto_secured(w->h.p, 1);
     } else if (pick(w, 2) > 0) {
       uvsmtp_proto_lost(w->h.p, UVSMTP_ETLS);
     } else {

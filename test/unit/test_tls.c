@@ -62,15 +62,15 @@ static void secured_only_when_wanted(void** state) {
   host_t h;
   (void)state;
   host_open(&h, 0);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_CONNECT);
   assert_int_equal(submit_connect(&h, UVSMTP_TLS_REQUIRED), 0);
   wants(&h, UVSMTP_WANTS_OPEN);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   wants(&h, UVSMTP_WANTS_OPEN);
   uvsmtp_proto_up(h.p);
   wants(&h, 0);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_OPEN);
   say(&h, "220 mx\r\n");
   expect(&h, UVSMTP_OP_CONNECT, 0);
@@ -78,7 +78,7 @@ static void secured_only_when_wanted(void** state) {
   drain(&h);
   say(&h, "250-mx\r\n250 STARTTLS\r\n");
   sent(&h, "STARTTLS\r\n");
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_READY);
   assert_int_equal(uvsmtp_proto_wait(h.p, &before), UVSMTP_PHASE_COMMAND);
   say(&h, "220 go\r\n");
@@ -87,14 +87,14 @@ static void secured_only_when_wanted(void** state) {
   wants(&h, UVSMTP_WANTS_TLS | UVSMTP_WANTS_TRUST);
   uvsmtp_proto_up(h.p); /* nor is this an answer to it */
   wants(&h, UVSMTP_WANTS_TLS | UVSMTP_WANTS_TRUST);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   expect(&h, UVSMTP_OP_STARTTLS, 0);
   assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_GREETED);
   wants(&h, 0);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_GREETED);
   uvsmtp_proto_lost(h.p, UVSMTP_ETLS);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   assert_int_equal(uvsmtp_proto_state(h.p), UVSMTP_STATE_CLOSED);
   host_close(&h);
 }
@@ -105,7 +105,7 @@ static void secure_in_a_hook(void* arg, int kind, const char* text,
   (void)kind;
   (void)text;
   (void)len;
-  uvsmtp_proto_secured(h->p);
+  uvsmtp_proto_secured(h->p, 1);
 }
 
 static void hooks_secure_nothing(void** state) {
@@ -144,7 +144,7 @@ static void clear_text_is_forgotten(void** state) {
   assert_non_null(uvsmtp_proto_helo_reply(h.p));
   assert_int_equal(uvsmtp_proto_does_esmtp(h.p), 1);
   assert_int_equal(submit(&h, UVSMTP_OP_HELLO, NULL), 0);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   /* The next deadline is on before anybody asks for events or output. */
   assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_HELLO);
   expect(&h, UVSMTP_OP_STARTTLS, 0);
@@ -241,7 +241,7 @@ static void overdue_before_the_220(void** state) {
   say(&h, "220 go\r\n");
   wants(&h, UVSMTP_WANTS_TLS | UVSMTP_WANTS_TRUST);
   assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_TLS);
-  uvsmtp_proto_secured(h.p);
+  uvsmtp_proto_secured(h.p, 1);
   drain(&h);
   assert_int_equal(h.len, 0);
   expect_late(&h);
@@ -270,7 +270,7 @@ static void overdue_in_the_handshake(void** state) {
     if (fails)
       uvsmtp_proto_lost(h.p, UVSMTP_ETLS);
     else
-      uvsmtp_proto_secured(h.p);
+      uvsmtp_proto_secured(h.p, 1);
     drain(&h);
     assert_int_equal(h.len, 0);
     expect_late(&h);
