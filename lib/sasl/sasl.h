@@ -42,14 +42,37 @@ extern const uvsmtp_mech_t uvsmtp__mech_plain;
 extern const uvsmtp_mech_t uvsmtp__mech_login;
 extern const uvsmtp_mech_t uvsmtp__mech_external;
 
+/* ---- mech.c ---- */
+
+enum { UVSMTP__MECHS = 9 }; /* how many there are */
+
+/* Why mech, one of the library's, can't say these credentials: a sentence,
+ * static; or NULL: it can, or is somebody else's. */
+const char* uvsmtp__mech_unfit(const uvsmtp_mech_t* mech,
+                               const uvsmtp__sasl_t* sasl);
+/* The same for a step: a mechanism may be asked for that the credentials were
+ * not made for. 0, or -EINVAL, explained. */
+int uvsmtp__mech_begin(const uvsmtp_mech_t* mech, uvsmtp_exchange_t* x);
+/* How many steps the run has had before this one; for a mechanism that begins
+ * with a step without challenge, and has no other use for the exchange's data.
+ */
+size_t uvsmtp__mech_turn(uvsmtp_exchange_t* x, const uvsmtp_slice_t* challenge);
+/* 1 when there is nothing but printable ASCII, as SCRAM needs it: what SASLprep
+ * (RFC 4013) leaves as it is. */
+int uvsmtp__sasl_printable(uvsmtp_slice_t s);
+/* Why it is no token (RFC 6750 2.1), or NULL. */
+const char* uvsmtp__token_unfit(uvsmtp_slice_t token);
+
 /* ---- token.c ---- */
 
-/* Calls token_cb for this exchange. UVSMTP_MECH_SEND: *token holds it;
- * UVSMTP_MECH_WAIT: the exchange will be woken, ask again then; or an error.
- * *token lives until uvsmtp__token_drop. */
+/* The token of this exchange. *query is NULL at first: then token_cb is called,
+ * if there is one. UVSMTP_MECH_SEND: *token holds it; UVSMTP_MECH_WAIT: the
+ * exchange will be woken, ask again then; or an error. *token lives until
+ * uvsmtp__token_drop. */
 int uvsmtp__token_get(uvsmtp_exchange_t* x, uvsmtp_token_query_t** query,
                       uvsmtp_slice_t* token);
-/* The exchange ends: wipes the token, or lets an unanswered query go. */
+/* The exchange ends: wipes the token, or lets an unanswered query go. NULL is
+ * fine. */
 void uvsmtp__token_drop(uvsmtp_token_query_t* query);
 
 /* ---- derive.c ---- */
