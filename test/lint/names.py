@@ -29,7 +29,7 @@ TOOLCHAIN = {
 # own: constant, but for their addresses, which the loader writes before anybody
 # runs and then protects. Nothing else needs that.
 RELOCATED = re.compile(r"\.data\.rel\.ro(\.local)?")
-RELOCATED_OBJECT = re.compile(r"(?:.*_)?sasl_\w+\.c\.o(?:bj)?")
+RELOCATED_OBJECT = re.compile(r"sasl_\w+\.c\.o(?:bj)?")
 
 WRITABLE = re.compile(r"\.(data|bss|tdata|tbss)(\..*)?|COMMON")
 
@@ -45,7 +45,7 @@ def writable(section):
 
 
 def excused(member, section):
-    return (RELOCATED_OBJECT.fullmatch(member) is not None
+    return (RELOCATED_OBJECT.fullmatch(Path(member).name) is not None
             and RELOCATED.fullmatch(section) is not None)
 
 
