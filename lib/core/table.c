@@ -203,6 +203,8 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
     return code == 421 ? I_GONE : I_BAD;
   /* 421 may come at any time, also before a command (RFC 5321 3.8). */
   if (code == 421) return I_GONE;
+  /* Nor is one awaited while it is we who are to speak. */
+  if (state == S_AUTH_THINK) return I_BAD;
   /* A reply to what has not been said yet: the two sides have lost count, or
    * somebody has put replies in. */
   if ((facts & FACT_EARLY) && !refuses_text(state, code)) return I_BAD;
@@ -216,7 +218,7 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
   /* "Already authenticated" may be so by other means, such as a certificate,
    * but not in the middle of an exchange. */
   if (input == I_OK && (facts & FACT_UNPROVEN) &&
-      (state == S_AUTH_STEP || code == 235))
+      (state == S_AUTH_STEP || (state == S_AUTH && code == 235)))
     return I_UNPROVEN;
   if (input == I_GO && (facts & FACT_NO_RCPT))
     /* RFC 2033 4.2: without a recipient DATA must fail under LMTP, and there

@@ -34,7 +34,7 @@ def initialisers(text):
     lines = []
     for match in re.finditer(r"^#define UVSMTP_(\w+)_INIT(\()?", text, re.M):
         name = match.group(1)
-        argument = {"RCPT": '("a")', "REQUEST": "(UVSMTP_OP_NOOP)"}.get(
+        argument = {"RCPT": '("a")', "MECH": '("A", 0, NULL)', "REQUEST": "(UVSMTP_OP_NOOP)"}.get(
             name, "(0)") if match.group(2) else ""
         value = f"v{len(lines)}"
         lines.append(f"  uvsmtp_{name.lower()}_t {value} = "

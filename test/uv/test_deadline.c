@@ -463,7 +463,8 @@ static void test_defaults(void** state) {
       {UVSMTP_PHASE_RCPT, 300000},    {UVSMTP_PHASE_DATA, 120000},
       {UVSMTP_PHASE_TEXT, 180000},    {UVSMTP_PHASE_DOT, 600000},
       {UVSMTP_PHASE_COMMAND, 300000}, {UVSMTP_PHASE_QUIT, 10000},
-      {UVSMTP_PHASE_TLS, 60000},      {UVSMTP_PHASE_NONE, NEVER},
+      {UVSMTP_PHASE_TLS, 60000},      {UVSMTP_PHASE_AUTH, 120000},
+      {UVSMTP_PHASE_NONE, NEVER},
   };
   uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_timeouts_t t = UVSMTP_TIMEOUTS_INIT;
