@@ -101,6 +101,29 @@ static int hoped_for(int state) {
   return !gen_never(state, I_GO) ? I_GO : I_UP;
 }
 
+/* What a mechanism at work turns into: a line for each, with the reply that is
+ * hoped for, unless there is none. */
+static void exchange(drawing_t* d, int c, int from) {
+  static const int inputs[] = {I_MECH_BEGIN, I_MECH_SEND, I_MECH_FAIL};
+  size_t k;
+  for (k = 0; k < sizeof(inputs) / sizeof(inputs[0]); k++) {
+    int to = uvsmtp__rows[c][inputs[k]].next;
+    int input = gen_never(to, I_OK) ? I_PERM : I_OK;
+    char line[LINE];
+    snprintf(line, sizeof(line), "%s → %s", uvsmtp_state_name(c),
+             uvsmtp_state_name(to));
+    append(line, to, input);
+    if (!gen_never(to, I_CHALLENGE)) {
+      char codes[64];
+      size_t used = strlen(line);
+      snprintf(line + used, sizeof(line) - used, "; %s → %s",
+               gen_codes(to, I_CHALLENGE, codes, sizeof(codes)),
+               uvsmtp_state_name(uvsmtp__rows[to][I_CHALLENGE].next));
+    }
+    draw(d, from, resolve(uvsmtp__rows[to][input].next, from), GOOD, line);
+  }
+}
+
 /* A command from one place. */
 static void command(drawing_t* d, int c, int from) {
   char name[64];
@@ -108,6 +131,10 @@ static void command(drawing_t* d, int c, int from) {
   int last = c;
   int input;
   int good;
+  if (!gen_never(c, I_MECH_BEGIN)) {
+    exchange(d, c, from);
+    return;
+  }
   snprintf(name, sizeof(name), "%s", uvsmtp_state_name(c));
   if (!gen_never(c, I_SENT)) {
     last = uvsmtp__rows[c][I_SENT].next;

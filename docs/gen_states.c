@@ -323,7 +323,8 @@ static void transitions(void) {
   puts(
       "## Transitions\n"
       "\n"
-      "*Next* is the place that the session then rests in, or, after SENT, "
+      "*Next* is the place that the session then rests in, or, where it is "
+      "none, "
       "what the command\n"
       "turns into. *Action* is what is noted (lib/core/actions.c). *Error* "
       "and *outcome* are\n"
