@@ -34,7 +34,8 @@ typedef struct uvsmtp_proto_config_s {
   const char* local_name;  /* argument of EHLO, copied; NULL: to be set before
                               the first EHLO, else "[127.0.0.1]" */
   /* Caps on what the server may say, 0 for the defaults: */
-  uint32_t max_reply_line;   /* octets in a line (8192) */
+  uint32_t max_reply_line;   /* octets in a line (16384: RFC 4954 4
+                                wants room for challenges of 12288) */
   uint32_t max_reply_octets; /* octets of text in a reply (65536) */
   uint32_t max_reply_lines;  /* lines in a reply (512) */
   uvsmtp_trace_cb trace;     /* may be NULL */

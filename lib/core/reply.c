@@ -9,7 +9,7 @@
 
 #include "core/ascii.h"
 
-enum { LINE_DEFAULT = 8192, OCTETS_DEFAULT = 65536, LINES_DEFAULT = 512 };
+enum { LINE_DEFAULT = 16384, OCTETS_DEFAULT = 65536, LINES_DEFAULT = 512 };
 
 void uvsmtp__reader_init(uvsmtp__reader_t* r, const uvsmtp__limits_t* limits) {
   memset(r, 0, sizeof(*r));

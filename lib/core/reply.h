@@ -37,7 +37,7 @@ typedef struct uvsmtp__reader_s {
   void* trace_arg;
 } uvsmtp__reader_t;
 
-/* Zeroes a reader and sets limits (0: the defaults 8192, 65536, 512). */
+/* Zeroes a reader and sets limits (0: the defaults 16384, 65536, 512). */
 void uvsmtp__reader_init(uvsmtp__reader_t* r, const uvsmtp__limits_t* limits);
 
 /* Takes octets up to the end of one reply and sets *used. 1: r->reply is whole
