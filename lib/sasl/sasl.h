@@ -6,7 +6,8 @@
  *   mech.c         the list of mechanisms
  *   token.c        tokens that are asked for
  *   plain.c, login.c, external.c, oauth.c, cram_md5.c, scram.c  mechanisms
- *   derive.c       salted passwords: made in slices, kept
+ *   scram_text.c   SCRAM's messages
+ *   derive.c       SCRAM's keys: made in slices, kept
  *   crypto.c       hashes, HMAC, random, by what Mbed TLS has */
 #ifndef UVSMTP_SASL_SASL_H
 #define UVSMTP_SASL_SASL_H
@@ -104,6 +105,8 @@ int uvsmtp__random(void* buf, size_t len);
 int uvsmtp__equal(const void* a, const void* b, size_t n);
 void uvsmtp__wipe(void* p, size_t n);
 void uvsmtp__base64_encode(char* to, const void* from, size_t n);
+/* Strictly (RFC 4648 4): nothing but the alphabet, padded, spare bits zero.
+ * -EINVAL for anything else. `to` has room for n / 4 * 3. */
 ptrdiff_t uvsmtp__base64_decode(void* to, const char* from, size_t n);
 
 #endif
