@@ -155,8 +155,9 @@ UVSMTP_EXTERN int uvsmtp_token_query_refresh(const uvsmtp_token_query_t* query);
 /* The answer, exactly once: 0 and a token, which is copied and later wiped, or
  * an error, which is then the login's cause. From anywhere on the loop's
  * thread, also when the session is long gone: query is what has to be kept, and
- * is gone after. UV_EINVAL for a token with controls, blanks or octets above
- * 126 (RFC 6750 2.1): the login then fails with that. */
+ * is gone after. UV_EINVAL for an empty token, or one with controls, blanks or
+ * octets above 126 (RFC 6750 2.1); UV_ENOMEM: the login then fails with that.
+ */
 UVSMTP_EXTERN int uvsmtp_token_done(uvsmtp_token_query_t* query, int status,
                                     const char* token, size_t len);
 
@@ -174,26 +175,34 @@ enum uvsmtp_auth_flags {
   UVSMTP_AUTH_FORCE = 1u << 2
 };
 
-/* What is copied, and wiped when the last reference goes. */
+/* What is copied, and wiped when the last reference goes. Any octets that the
+ * mechanism can carry: SCRAM printable ASCII only; CRAM-MD5 no NUL, CR or LF in
+ * the name; PLAIN no NUL; LOGIN all. PLAIN, LOGIN and CRAM-MD5 say them as they
+ * are given: a server of today expects UTF-8. OAUTHBEARER and XOAUTH2 take a
+ * name without NUL and 0x01. */
 typedef struct uvsmtp_credentials_config_s {
   size_t size;
   const uvsmtp_mem_t* mem;  /* NULL: malloc and free. Copied */
-  const char* user;         /* the name; NULL: none */
+  const char* user;         /* the name; NULL or empty: none */
   size_t user_len;          /* octets of it; 0: up to its NUL */
-  const char* password;     /* NULL: none */
+  const char* password;     /* likewise */
   size_t password_len;      /* likewise */
-  const char* authzid;      /* RFC 4422: whom to act as; NULL: oneself */
+  const char* authzid;      /* RFC 4422: whom to act as; NULL: oneself. PLAIN,
+                               SCRAM, EXTERNAL and OAUTHBEARER can say it */
   size_t authzid_len;       /* likewise */
-  const char* token;        /* for OAUTHBEARER and XOAUTH2; NULL: none, or: */
+  const char* token;        /* for OAUTHBEARER and XOAUTH2; NULL: none. Or: */
   size_t token_len;         /* likewise */
   uvsmtp_token_cb token_cb; /* asked for it at each login; NULL */
   void* token_arg;
   const char* mechs; /* only these, separated by blanks or commas, in any case:
-                        strongest first, whatever their order here. NULL: all
-                        that what is given above suffices for; EXTERNAL only
-                        if there is neither password nor token */
+                        strongest first, whatever their order here; each must
+                        be able to say what is given above. NULL: all that
+                        can; EXTERNAL only if there is no user, password, token
+                        or mechanism of the caller's own */
   const uvsmtp_mech_t* const* own; /* mechanisms of the caller's own, tried
-                                      before all others, in this order */
+                                      before all others, in this order, whether
+                                      or not mechs names them; instead of one of
+                                      the library's that has the same name */
   size_t nown;
   unsigned int flags; /* uvsmtp_auth_flags; FORCE needs mechs or own */
 } uvsmtp_credentials_config_t;
@@ -206,7 +215,7 @@ typedef struct uvsmtp_credentials_config_s {
 /* Makes credentials with one reference, the caller's. 0, UV_ENOMEM, UVSMTP_ETLS
  * (no cryptography to be had), or UV_EINVAL: a mechanism named that there is
  * not, or one that can't carry what was given (a NUL in PLAIN, a control or
- * blank in a token, neither name nor password where it needs both ...), or
+ * blank in a token, a name without password where it needs both ...), or
  * nothing that any mechanism could use. *why, if why is not NULL, then says so
  * in a sentence: static, never a secret. */
 UVSMTP_EXTERN int uvsmtp_credentials_new(
