@@ -144,14 +144,16 @@ static const char* choose_named(uvsmtp__sasl_t* sasl,
 
 /* All that can say this. EXTERNAL needs no secret and so always could: it is
  * meant where there is nothing else to say. */
-static const char* choose_all(uvsmtp__sasl_t* sasl,
-                              const uvsmtp_mech_t** list) {
+static const char* choose_all(uvsmtp__sasl_t* sasl, const uvsmtp_mech_t** list,
+                              const uvsmtp_credentials_config_t* config) {
   const uvsmtp_credentials_t* c = &sasl->base;
   size_t nown = c->nmechs;
   int has_token = sasl->token.len != 0 || sasl->token_cb != NULL;
   const uvsmtp_mech_t* mech;
   size_t i;
-  if (nown == 0 && c->user.len == 0 && c->password.len == 0 && !has_token) {
+  /* An empty password is none, but hardly meant to be so. */
+  if (nown == 0 && config->user == NULL && config->password == NULL &&
+      config->token == NULL && !has_token) {
     add(sasl, list, &uvsmtp__mech_external);
     return uvsmtp__mech_unfit(&uvsmtp__mech_external, sasl);
   }
@@ -164,7 +166,7 @@ static const char* choose_all(uvsmtp__sasl_t* sasl,
   if (c->password.len != 0)
     return uvsmtp__mech_unfit(&uvsmtp__mech_plain, sasl);
   if (has_token) return uvsmtp__mech_unfit(&uvsmtp__mech_oauthbearer, sasl);
-  return "a user name, but neither a password nor a token";
+  return "neither a user name and a password, nor a token";
 }
 
 static const char* choose(uvsmtp__sasl_t* sasl, const uvsmtp_mech_t** list,
@@ -172,7 +174,7 @@ static const char* choose(uvsmtp__sasl_t* sasl, const uvsmtp_mech_t** list,
   size_t i;
   for (i = 0; i < c->nown; i++) add(sasl, list, c->own[i]);
   return c->mechs != NULL ? choose_named(sasl, list, c->mechs)
-                          : choose_all(sasl, list);
+                          : choose_all(sasl, list, c);
 }
 
 /* --------------------------------------------------------------- the block */

@@ -79,10 +79,16 @@ static const case_t cases[] = {
     {NONE, NONE, LIT("z"), NONE, NULL, "EXTERNAL", NULL},
 
     /* Not enough. */
-    {LIT("u"), NONE, NONE, NONE, NULL, NULL, "neither a password nor a token"},
+    {LIT("u"), NONE, NONE, NONE, NULL, NULL, "nor a token"},
     {NONE, LIT("p"), NONE, NONE, NULL, NULL, "needs a user name and"},
     {"", 0, LIT("p"), NONE, NONE, NULL, NULL, "needs a user name and"},
-    {LIT("u"), "", 0, NONE, NONE, NULL, NULL, "neither a password nor"},
+    {LIT("u"), "", 0, NONE, NONE, NULL, NULL, "nor a token"},
+
+    {"", 0, "", 0, NONE, NONE, NULL, NULL, "nor a token"},
+    {"", 0, NONE, NONE, NONE, NULL, NULL, "nor a token"},
+    {NONE, "", 0, NONE, NONE, NULL, NULL, "nor a token"},
+    {NONE, NONE, NONE, "", 0, NULL, NULL, "nor a token"},
+    {NONE, NONE, "", 0, NONE, NULL, "EXTERNAL", NULL},
 
     /* NUL: explicit lengths carry it where a length can. */
     {LIT("u\0v"), LIT("p"), NONE, NONE, NULL, "LOGIN", NULL},
