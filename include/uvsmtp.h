@@ -331,8 +331,9 @@ UVSMTP_EXTERN int uvsmtp_starttls(uvsmtp_session_t* session, uvsmtp_cb cb,
                                   void* data);
 
 /* AUTH with these credentials (counted), strongest mechanism first, until one
- * succeeds; EHLO before if there was none: smtplib's login. 0 also where these
- * have logged in already; UV_EALREADY where others have.
+ * succeeds; EHLO before if there was none: smtplib's login. A session logs in
+ * once (RFC 4954 4): then it is 0 at once for the target's own credentials, if
+ * it was they, else UV_EALREADY.
  * UVSMTP_EAUTH when the server refuses (the last reply is the result's), when
  * none of the mechanisms can say what the credentials hold, or when the server
  * does not prove itself; with cause UVSMTP_ETLS, and nothing said, when there
@@ -346,8 +347,9 @@ UVSMTP_EXTERN int uvsmtp_login(uvsmtp_session_t* session,
 
 /* The same by one mechanism, of the library's or of the caller's own: smtplib's
  * auth(mechanism, authobject). flags: uvsmtp_auth_flags, beside those of the
- * credentials, of which only the secrets count here. UV_EINVAL when they hold
- * nothing that the mechanism could use. */
+ * credentials, of which only the secrets count here. When they hold nothing
+ * that the mechanism could use: UVSMTP_EAUTH, with cause UV_EINVAL and a detail
+ * that says why. */
 UVSMTP_EXTERN int uvsmtp_auth(uvsmtp_session_t* session,
                               const uvsmtp_mech_t* mech,
                               uvsmtp_credentials_t* credentials,

@@ -124,6 +124,9 @@ static void accept_auth(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   p->authed = x->mech;
   p->login_failed = 0;
   x->accepted = 1;
+  /* The target's own credentials need not be said again. */
+  if (p->auth != NULL && p->auth->credentials == x->credentials)
+    p->auth->accepted = 1;
 }
 
 static void refuse_mech(uvsmtp_proto_t* p, uvsmtp__entry_t* e,

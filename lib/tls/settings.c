@@ -183,3 +183,7 @@ int uvsmtp_tls_stats(const uvsmtp_tls_t* tls, uvsmtp_tls_stats_t* stats) {
 const char* uvsmtp__tls_name(const uvsmtp_tls_t* tls) {
   return tls->name == NULL ? NULL : tls->name->octets;
 }
+
+int uvsmtp__tls_is_insecure(const uvsmtp_tls_t* tls) {
+  return (tls->flags & UVSMTP_TLS_INSECURE) != 0;
+}

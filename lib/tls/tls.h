@@ -44,6 +44,9 @@ enum {
 /* The name that all servers of these settings are to have, or NULL. */
 const char* uvsmtp__tls_name(const uvsmtp_tls_t* tls);
 
+/* 1 when whoever answers is good enough for these settings. */
+int uvsmtp__tls_is_insecure(const uvsmtp_tls_t* tls);
+
 typedef struct uvsmtp__tls_conn_s uvsmtp__tls_conn_t;
 
 /* Whom a connection is with. */

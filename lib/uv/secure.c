@@ -181,6 +181,12 @@ static int step(uvsmtp_session_t* s) {
   return rc;
 }
 
+/* Has the server proven who it is, as far as the caller wants it to? */
+static int is_trusted(const uvsmtp_session_t* s) {
+  return uvsmtp_tls_info_verified(s->tls_info) ||
+         uvsmtp__tls_is_insecure(settings_of(s));
+}
+
 /* The handshake is over, well (0) or not. */
 static int shaken(uvsmtp_session_t* s, int rc) {
   s->shaking = 0;
@@ -190,7 +196,7 @@ static int shaken(uvsmtp_session_t* s, int rc) {
   }
   tell(s);
   uvsmtp__enter(s->env);
-  uvsmtp_proto_secured(s->proto, uvsmtp_tls_info_verified(s->tls_info));
+  uvsmtp_proto_secured(s->proto, is_trusted(s));
   uvsmtp__leave(s->env);
   s->again = 1;
   /* What came with the last of it. */

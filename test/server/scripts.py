@@ -179,7 +179,7 @@ def greetings():
         "250": no_reply("250 hi"),
         "of another protocol": nonsense("SSH-2.0-x"),
         "an empty line": nonsense(""),
-        "too long a line": nonsense("220 " + "x" * 9000),
+        "too long a line": nonsense("220 " + "x" * 17000),
         "as long a line as can be": session(NOOP, replies={
             "GREETING": "220 " + "x" * 8186}),
         "silent": Script(closed, {"GREETING": SILENT}, {
