@@ -30,7 +30,7 @@ LAYERS = {
     "lib/tls": [SYSTEM, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
                 PUBLIC_PURE, r'"(core/(ascii|buf|mem|queue)|tls/[a-z0-9_]+)\.h"'],
     "lib/sasl": [C_HEADERS, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
-                 PUBLIC_PURE, r'"(core/(ascii|auth|buf|mem|queue)|sasl/sasl)\.h"'],
+                 PUBLIC_PURE, r'"(core/(ascii|auth|buf|mem|queue)|sasl/[a-z0-9_]+)\.h"'],
     "lib/uv": [SYSTEM, r'"uvsmtp\.h"', PUBLIC_PURE,
                r'"((core|uv)/[a-z0-9_]+|tls/tls)\.h"'],
     "lib": [C_HEADERS, r"<stdlib\.h>", r"<uv\.h>", r'"core/mem\.h"',
