@@ -88,6 +88,11 @@ static void drop(uvsmtp_proto_t* p, uvsmtp__link_t* list, int release) {
   }
 }
 
+static void forget_local_name(uvsmtp_proto_t* p) {
+  if (p->local_name == NULL) return;
+  uvsmtp__free(&p->mem, p->local_name, strlen(p->local_name) + 1);
+}
+
 void uvsmtp_proto_free(uvsmtp_proto_t* p) {
   uvsmtp__mem_t mem;
   if (p == NULL) return;
@@ -105,7 +110,7 @@ void uvsmtp_proto_free(uvsmtp_proto_t* p) {
   uvsmtp__out_clear(&mem, &p->out);
   uvsmtp__reader_reset(&p->reader, &mem);
   uvsmtp__forget_server(p);
-  uvsmtp__free(&mem, p->local_name, p->local_name_size);
+  forget_local_name(p);
   uvsmtp__free(&mem, p, sizeof(*p));
 }
 
@@ -117,9 +122,8 @@ int uvsmtp_proto_set_local_name(uvsmtp_proto_t* p, const char* name) {
   copy = uvsmtp__alloc(&p->mem, size);
   if (copy == NULL) return -ENOMEM;
   memcpy(copy, name, size);
-  uvsmtp__free(&p->mem, p->local_name, p->local_name_size);
+  forget_local_name(p);
   p->local_name = copy;
-  p->local_name_size = size;
   return 0;
 }
 

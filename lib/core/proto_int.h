@@ -65,7 +65,6 @@ struct uvsmtp_proto_s {
   uvsmtp_trace_cb trace;
   void* trace_arg;
   char* local_name;
-  size_t local_name_size;
 
   uvsmtp__reader_t reader;
   uvsmtp__caps_t caps;
@@ -110,16 +109,16 @@ struct uvsmtp_proto_s {
   unsigned int mail_refused : 1;  /* likewise */
   unsigned int misled : 1;        /* a MAIL of the caller's own had no place */
   unsigned int holed : 1; /* a chunk of the caller's own could not be had */
-  uint8_t helloed;
-  uint8_t esmtp;
-  uint8_t reset_owed;
-  uint8_t up; /* the host has a transport for us */
-  uint8_t canceled;
-  uint8_t oom;  /* noted in an action; step(OOM) follows */
-  uint8_t busy; /* within a call: hooks may not call back */
-  uint8_t running;
-  uint8_t submitting; /* nothing finishes now */
-  uint8_t resumed;    /* a source's octets may be there again */
+  unsigned int helloed : 1;
+  unsigned int esmtp : 1;
+  unsigned int reset_owed : 1;
+  unsigned int up : 1; /* the host has a transport for us */
+  unsigned int canceled : 1;
+  unsigned int oom : 1;  /* noted in an action; step(OOM) follows */
+  unsigned int busy : 1; /* within a call: hooks may not call back */
+  unsigned int running : 1;
+  unsigned int submitting : 1; /* nothing finishes now */
+  unsigned int resumed : 1;    /* a source's octets may be there again */
 };
 
 /* ---- step.c ---- */

@@ -306,10 +306,3 @@ int uvsmtp__mbed_resumable(const mbedtls_ssl_session* session,
 #endif
   return session->FIELD(id_len) > 0;
 }
-
-int uvsmtp__tls_conn_export(uvsmtp__tls_conn_t* conn, void* buf, size_t len) {
-  (void)conn;
-  (void)buf;
-  (void)len;
-  return -ENOTSUP;
-}
