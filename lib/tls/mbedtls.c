@@ -306,3 +306,23 @@ int uvsmtp__mbed_resumable(const mbedtls_ssl_session* session,
 #endif
   return session->FIELD(id_len) > 0;
 }
+
+/* Under TLS 1.2 it would be right with the session hash only (RFC 7677 4), and
+ * whether there is one can't be asked. */
+int uvsmtp__tls_conn_export(uvsmtp__tls_conn_t* conn, void* buf, size_t len) {
+#if defined(MBEDTLS_SSL_KEYING_MATERIAL_EXPORT)
+  static const char label[] = "EXPORTER-Channel-Binding";
+  if (!conn->info->established || conn->error != 0 ||
+      mbedtls_ssl_get_version_number(&conn->ssl) != MBEDTLS_SSL_VERSION_TLS1_3)
+    return -ENOTSUP;
+  return mbedtls_ssl_export_keying_material(&conn->ssl, buf, len, label,
+                                            sizeof(label) - 1, NULL, 0, 0) == 0
+             ? 0
+             : UVSMTP_ETLS;
+#else
+  (void)conn;
+  (void)buf;
+  (void)len;
+  return -ENOTSUP;
+#endif
+}

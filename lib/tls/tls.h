@@ -105,8 +105,8 @@ uvsmtp_slice_t uvsmtp__tls_conn_peek(const uvsmtp__tls_conn_t* conn);
 void uvsmtp__tls_conn_sent(uvsmtp__tls_conn_t* conn, size_t n);
 
 /* RFC 9266: len octets that only the two ends of this connection can have. 0,
- * UV_ENOTSUP (this Mbed TLS has no exporter, or the handshake is not done), or
- * UVSMTP_ETLS. */
+ * UV_ENOTSUP (this Mbed TLS has no exporter, the handshake is not done, or it
+ * is TLS 1.2), or UVSMTP_ETLS. */
 int uvsmtp__tls_conn_export(uvsmtp__tls_conn_t* conn, void* buf, size_t len);
 
 /* Adds close_notify to the output, once, if the handshake is done and nothing

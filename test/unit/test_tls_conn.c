@@ -197,6 +197,36 @@ static void test_facts_outlive(void** state) {
   close_pair(&p);
 }
 
+/* What binds a login to the connection is the same at both ends, and another on
+ * every connection. Under TLS 1.2, and without an exporter, there is nothing.
+ */
+static void test_binding(void** state) {
+  unsigned char ours[2][32], theirs[32];
+  int i;
+  (void)state;
+  for (i = 0; i < versions(); i++) {
+    pair_t p;
+    int k, can = i == 1 && peer_can_export();
+    open_pair(&p, version_of(i), 1);
+    for (k = 0; k < 2; k++) {
+      if (k > 0) {
+        drop_conn(&p);
+        peer_accept(p.peer);
+      }
+      connect_pair(&p, &strict);
+      assert_int_equal(uvsmtp__tls_conn_export(p.conn, ours[k], 32), -ENOTSUP);
+      assert_int_equal(peer_shake(p.peer, p.conn, 0), UVSMTP__TLS_DONE);
+      assert_int_equal(uvsmtp__tls_conn_export(p.conn, ours[k], 32),
+                       can ? 0 : -ENOTSUP);
+      if (!can) continue;
+      peer_export(p.peer, "EXPORTER-Channel-Binding", theirs, 32);
+      assert_memory_equal(ours[k], theirs, 32);
+    }
+    if (can) assert_memory_not_equal(ours[0], ours[1], 32);
+    close_pair(&p);
+  }
+}
+
 /* What costs much is told apart, so that others can have their turn. */
 static void test_steps(void** state) {
   int more = 0;
@@ -869,6 +899,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_handshake),
       cmocka_unit_test(test_facts_outlive),
+      cmocka_unit_test(test_binding),
       cmocka_unit_test(test_steps),
       cmocka_unit_test(test_garbage),
       cmocka_unit_test(test_cut_in_handshake),

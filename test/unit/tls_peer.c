@@ -43,6 +43,14 @@ static void seed(void) {
       mbedtls_ctr_drbg_seed(&drbg, mbedtls_entropy_func, &entropy, NULL, 0), 0);
 }
 
+int peer_can_export(void) {
+#if defined(MBEDTLS_SSL_KEYING_MATERIAL_EXPORT)
+  return 1;
+#else
+  return 0;
+#endif
+}
+
 int peer_has_tls13(void) {
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3)
   return 1;
@@ -433,4 +441,16 @@ void peer_renegotiate(peer_t* p) {
 
 void peer_close(peer_t* p) {
   assert_int_equal(mbedtls_ssl_close_notify(&p->ssl), 0);
+}
+
+void peer_export(peer_t* p, const char* label, unsigned char* out, size_t len) {
+#if defined(MBEDTLS_SSL_KEYING_MATERIAL_EXPORT)
+  assert_int_equal(mbedtls_ssl_export_keying_material(
+                       &p->ssl, out, len, label, strlen(label), NULL, 0, 0),
+                   0);
+#else
+  (void)p;
+  (void)label;
+  memset(out, 0, len);
+#endif
 }

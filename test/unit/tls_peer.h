@@ -86,6 +86,10 @@ void peer_close(peer_t* peer);
 size_t peer_records(const peer_t* peer);
 /* Asks the client to renegotiate. */
 void peer_renegotiate(peer_t* peer);
+/* 1: there is an exporter (RFC 5705); and len octets of the server's. */
+int peer_can_export(void);
+void peer_export(peer_t* peer, const char* label, unsigned char* out,
+                 size_t len);
 /* 1: there is TLS 1.3. */
 int peer_has_tls13(void);
 
