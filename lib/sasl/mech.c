@@ -162,11 +162,9 @@ int uvsmtp__mech_begin(const uvsmtp_mech_t* mech, uvsmtp_exchange_t* x) {
   return -EINVAL;
 }
 
-size_t uvsmtp__mech_turn(uvsmtp_exchange_t* x,
-                         const uvsmtp_slice_t* challenge) {
+size_t uvsmtp__mech_turn(uvsmtp_exchange_t* x) {
   /* No memory for a number that fits into the pointer to it. */
-  size_t turn =
-      challenge == NULL ? 0 : (size_t)(uintptr_t)uvsmtp_exchange_data(x);
+  size_t turn = (size_t)(uintptr_t)uvsmtp_exchange_data(x);
   uvsmtp_exchange_set_data(x, (void*)(uintptr_t)(turn + 1));
   return turn;
 }

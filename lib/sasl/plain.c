@@ -14,8 +14,9 @@ static int step(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x,
                 const uvsmtp_slice_t* challenge) {
   static const uvsmtp_slice_t nul = {"", 1};
   int err = uvsmtp__mech_begin(self, x);
+  (void)challenge;
   if (err != 0) return err;
-  if (uvsmtp__mech_turn(x, challenge) > 1) return -EPROTO;
+  if (uvsmtp__mech_turn(x) > 1) return -EPROTO;
   if ((err = respond(x, uvsmtp_exchange_authzid(x))) != 0 ||
       (err = respond(x, nul)) != 0 ||
       (err = respond(x, uvsmtp_exchange_user(x))) != 0 ||

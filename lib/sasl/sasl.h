@@ -54,10 +54,9 @@ const char* uvsmtp__mech_unfit(const uvsmtp_mech_t* mech,
 /* The same for a step: a mechanism may be asked for that the credentials were
  * not made for. 0, or -EINVAL, explained. */
 int uvsmtp__mech_begin(const uvsmtp_mech_t* mech, uvsmtp_exchange_t* x);
-/* How many steps the run has had before this one; for a mechanism that begins
- * with a step without challenge, and has no other use for the exchange's data.
- */
-size_t uvsmtp__mech_turn(uvsmtp_exchange_t* x, const uvsmtp_slice_t* challenge);
+/* How many steps the run has had before this one; for a mechanism that has no
+ * other use for the exchange's data. */
+size_t uvsmtp__mech_turn(uvsmtp_exchange_t* x);
 /* 1 when there is nothing but printable ASCII, as SCRAM needs it: what SASLprep
  * (RFC 4013) leaves as it is. */
 int uvsmtp__sasl_printable(uvsmtp_slice_t s);

@@ -14,7 +14,6 @@ struct uvsmtp_token_query_s {
   size_t len;
   int status;
   unsigned int refresh : 1;
-  unsigned int asking : 1; /* token_cb has not returned */
   unsigned int answered : 1;
 };
 
@@ -52,9 +51,7 @@ int uvsmtp__token_get(uvsmtp_exchange_t* x, uvsmtp_token_query_t** query,
   uvsmtp_credentials_ref(&sasl->base);
   q->x = x;
   q->refresh = uvsmtp_exchange_retries(x) != 0;
-  q->asking = 1;
   err = sasl->token_cb(sasl->token_arg, q);
-  q->asking = 0;
   if (err < 0) {
     release(q);
     return err;
@@ -98,7 +95,7 @@ int uvsmtp_token_done(uvsmtp_token_query_t* query, int status,
   query->answered = 1;
   if (query->x == NULL)
     release(query);
-  else if (!query->asking)
+  else
     uvsmtp_exchange_wake(query->x);
   return err;
 }
