@@ -14,6 +14,8 @@ typedef union header_u {
   struct {
     size_t size;
     uint32_t magic;
+    union header_u* next; /* of those in use */
+    union header_u* prev;
   } is;
   max_align_t align;
 } header_t;
@@ -73,15 +75,36 @@ int test_holds(const void* block, size_t size, const char* text) {
   return 0;
 }
 
+static int holds_secret(const test_alloc_t* a, const header_t* h) {
+  size_t i;
+  for (i = 0; a->secrets != NULL && a->secrets[i] != NULL; i++)
+    if (test_holds(h + 1, h->is.size, a->secrets[i])) return 1;
+  return 0;
+}
+
+size_t test_alloc_holding(const test_alloc_t* a) {
+  const header_t* h;
+  size_t n = 0;
+  for (h = a->live; h != NULL; h = h->is.next) n += holds_secret(a, h) != 0;
+  return n;
+}
+
+static void take(test_alloc_t* a, header_t* h) {
+  h->is.next = a->live;
+  h->is.prev = NULL;
+  if (h->is.next != NULL) h->is.next->is.prev = h;
+  a->live = h;
+}
+
 static void give_back(test_alloc_t* a, header_t* h) {
   size_t size = h->is.size;
-  size_t i;
 
-  for (i = 0; a->secrets != NULL && a->secrets[i] != NULL; i++)
-    if (test_holds(h + 1, size, a->secrets[i])) {
-      a->leaks++;
-      break;
-    }
+  if (holds_secret(a, h)) a->leaks++;
+  if (h->is.next != NULL) h->is.next->is.prev = h->is.prev;
+  if (h->is.prev != NULL)
+    h->is.prev->is.next = h->is.next;
+  else
+    a->live = h->is.next;
 
   if (a->blocks == 0 || a->octets < size) die("freed twice", a->blocks, size);
   a->blocks--;
@@ -113,6 +136,7 @@ void* test_alloc(void* data, void* ptr, size_t old_size, size_t new_size) {
   h->is.size = new_size;
   h->is.magic = MAGIC;
   memset(h + 1, FRESH, new_size);
+  take(a, h);
   a->blocks++;
   a->octets += new_size;
   if (a->octets > a->peak) a->peak = a->octets;

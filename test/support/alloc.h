@@ -18,12 +18,16 @@ typedef struct test_alloc_s {
   int fail_on;                /* refuse all requests after that one too */
   size_t failed;              /* requests refused */
   const char* const* secrets; /* NULL, or texts up to a NULL */
+  void* live;                 /* of the allocator */
   size_t leaks; /* blocks given back with one of them inside, as it is or in
                    Base64 */
 } test_alloc_t;
 
 /* A uvsmtp_alloc_cb; data is a zeroed test_alloc_t. */
 void* test_alloc(void* data, void* ptr, size_t old_size, size_t new_size);
+
+/* How many blocks in use have one of the secrets inside. */
+size_t test_alloc_holding(const test_alloc_t* alloc);
 
 /* 1 when the block holds the text, as it is or in Base64, wherever it began in
  * what was encoded. At least 6 octets of text. */

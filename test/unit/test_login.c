@@ -21,6 +21,7 @@ typedef struct world_s {
   unsigned int wakes;
   int at_once;
   int token_status;
+  int done;
   uvsmtp_token_query_t* query;
 } world_t;
 
@@ -33,7 +34,7 @@ static int find_token(void* arg, uvsmtp_token_query_t* query) {
   assert_int_equal(uvsmtp_token_query_refresh(query), w->asked == 2);
   if (w->token_status != 0) return w->token_status;
   if (w->at_once)
-    assert_int_equal(uvsmtp_token_done(query, 0, token, strlen(token)), 0);
+    w->done = uvsmtp_token_done(query, 0, token, strlen(token));
   else
     w->query = query;
   return 0;
@@ -51,11 +52,8 @@ static void begin(world_t* w, unsigned int flags) {
   w->config.flags = UVSMTP_AUTH_ALLOW_PLAINTEXT;
 }
 
-/* As far as AUTH, for a server that offers these. The session has the only
- * reference. */
-static void start(world_t* w, const char* offered) {
-  uvsmtp_auth_host_t host = UVSMTP_AUTH_HOST_INIT;
-  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_LOGIN);
+/* Makes the credentials, and a session with a server that offers these. */
+static void start_greeted(world_t* w, const char* offered) {
   char ehlo[256];
   assert_int_equal(uvsmtp_credentials_new(&w->credentials, &w->config, NULL),
                    0);
@@ -63,14 +61,28 @@ static void start(world_t* w, const char* offered) {
   strcat(ehlo, offered);
   strcat(ehlo, "\r\n");
   greet(&w->h, ehlo);
+}
+
+/* The session then has the only reference. */
+static int start_login(world_t* w) {
+  uvsmtp_auth_host_t host = UVSMTP_AUTH_HOST_INIT;
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_LOGIN);
+  int rc;
   host.name = "mx.example";
   host.port = 587;
   host.wake = wake;
   host.arg = w;
   r.credentials = w->credentials;
   r.auth_host = &host;
-  assert_int_equal(uvsmtp_proto_submit(w->h.p, &r), 0);
+  rc = uvsmtp_proto_submit(w->h.p, &r);
   uvsmtp_credentials_unref(w->credentials);
+  return rc;
+}
+
+/* As far as AUTH. */
+static void start(world_t* w, const char* offered) {
+  start_greeted(w, offered);
+  assert_int_equal(start_login(w), 0);
   drain(&w->h);
 }
 
@@ -93,6 +105,8 @@ static const char* said(world_t* w, const char* before) {
 
 static void finish(world_t* w, int status) {
   expect(&w->h, UVSMTP_OP_LOGIN, status);
+  /* The credentials were the login's alone: nobody has it any more. */
+  assert_int_equal(test_alloc_holding(&w->h.alloc), 0);
   host_close(&w->h);
   assert_int_equal(w->h.alloc.leaks, 0);
 }
@@ -106,6 +120,8 @@ static void test_plain(void** state) {
   w.config.password = password;
   start(&w, "LOGIN plain");
   assert_string_equal(said(&w, "AUTH PLAIN "), PLAIN_SAID);
+  /* Until it is answered, what was sent. */
+  assert_int_equal(test_alloc_holding(&w.h.alloc), 2);
   say(&w.h, "235 ok\r\n");
   finish(&w, 0);
 }
@@ -290,6 +306,44 @@ static void test_gone(void** state) {
   assert_int_equal(w.h.alloc.leaks, 0);
 }
 
+/* Memory is refused at each place in turn; the server says the same each
+ * time. */
+static void test_no_memory(void** state) {
+  static const char* const lines[] = {"334 e30=\r\n", "535 no\r\n",
+                                      "235 ok\r\n"};
+  size_t at;
+  (void)state;
+  for (at = 1;; at++) {
+    world_t w;
+    uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+    size_t i;
+    int rc;
+    begin(&w, 0);
+    w.config.token_cb = find_token;
+    w.config.token_arg = &w;
+    w.at_once = 1;
+    start_greeted(&w, "XOAUTH2");
+    w.h.alloc.fail_at = w.h.alloc.requests + at;
+    rc = start_login(&w);
+    if (rc != 0) assert_int_equal(rc, -ENOMEM);
+    for (i = 0; rc == 0 && i < 3; i++) {
+      drain(&w.h);
+      say(&w.h, lines[i]);
+    }
+    if (rc == 0) {
+      assert_int_equal(uvsmtp_proto_next(w.h.p, &e), 1);
+      assert_int_equal(e.op, UVSMTP_OP_LOGIN);
+      if (w.h.alloc.failed == 0)
+        assert_int_equal(uvsmtp_result_status(e.result), 0);
+    }
+    rc = w.h.alloc.failed == 0;
+    host_close(&w.h);
+    assert_int_equal(w.h.alloc.leaks, 0);
+    if (rc) break;
+  }
+  assert_true(at > 10);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_plain),
@@ -302,6 +356,7 @@ int main(void) {
       cmocka_unit_test(test_accepted_after_all),
       cmocka_unit_test(test_no_token),
       cmocka_unit_test(test_gone),
+      cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
