@@ -40,11 +40,11 @@ static int find_token(void* arg, uvsmtp_token_query_t* query) {
   return 0;
 }
 
-static void begin(world_t* w, unsigned int flags) {
+static void begin(world_t* w) {
   static const uvsmtp_credentials_config_t init =
       UVSMTP_CREDENTIALS_CONFIG_INIT;
   memset(w, 0, sizeof(*w));
-  host_open(&w->h, flags);
+  host_open(&w->h, 0);
   w->h.alloc.secrets = secrets;
   w->config = init;
   w->config.mem = &w->h.mem;
@@ -86,6 +86,22 @@ static void start(world_t* w, const char* offered) {
   drain(&w->h);
 }
 
+/* A password, for this mechanism of two that the server offers. */
+static void begin_password(world_t* w, const char* mech, unsigned int flags) {
+  begin(w);
+  w->config.password = password;
+  w->config.mechs = mech;
+  w->config.flags |= flags;
+  start(w, "PLAIN LOGIN");
+}
+
+/* A token that is asked for. */
+static void begin_hook(world_t* w) {
+  begin(w);
+  w->config.token_cb = find_token;
+  w->config.token_arg = w;
+}
+
 /* Decodes what follows `before` in the flight, which has to be one line. */
 static const char* said(world_t* w, const char* before) {
   static char text[1024];
@@ -116,7 +132,7 @@ static void finish(world_t* w, int status) {
 static void test_plain(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
+  begin(&w);
   w.config.password = password;
   start(&w, "LOGIN plain");
   assert_string_equal(said(&w, "AUTH PLAIN "), PLAIN_SAID);
@@ -131,17 +147,13 @@ static void test_plain(void** state) {
 static void test_plain_again(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
-  w.config.password = password;
-  start(&w, "PLAIN");
+  begin_password(&w, "PLAIN", 0);
   say(&w.h, "334 \r\n");
   assert_string_equal(said(&w, ""), PLAIN_SAID);
   say(&w.h, "235 ok\r\n");
   finish(&w, 0);
 
-  begin(&w, 0);
-  w.config.password = password;
-  start(&w, "PLAIN");
+  begin_password(&w, "PLAIN", 0);
   say(&w.h, "334 what?\r\n");
   assert_string_equal(said(&w, ""), PLAIN_SAID);
   say(&w.h, "334\r\n");
@@ -153,10 +165,7 @@ static void test_plain_again(void** state) {
 static void test_plain_held(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
-  w.config.password = password;
-  w.config.flags |= UVSMTP_AUTH_NO_INITIAL_RESPONSE;
-  start(&w, "PLAIN");
+  begin_password(&w, "PLAIN", UVSMTP_AUTH_NO_INITIAL_RESPONSE);
   assert_string_equal(w.h.out, "AUTH PLAIN\r\n");
   say(&w.h, "334 not base64!\r\n");
   assert_string_equal(said(&w, ""), PLAIN_SAID);
@@ -168,21 +177,14 @@ static void test_plain_held(void** state) {
 static void test_login(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
-  w.config.password = password;
-  w.config.mechs = "LOGIN";
-  start(&w, "PLAIN LOGIN");
+  begin_password(&w, "LOGIN", 0);
   assert_string_equal(said(&w, "AUTH LOGIN "), user);
   say(&w.h, "334 Kennwort bitte\r\n");
   assert_string_equal(said(&w, ""), password);
   say(&w.h, "235 ok\r\n");
   finish(&w, 0);
 
-  begin(&w, 0);
-  w.config.password = password;
-  w.config.mechs = "LOGIN";
-  w.config.flags |= UVSMTP_AUTH_NO_INITIAL_RESPONSE;
-  start(&w, "PLAIN LOGIN");
+  begin_password(&w, "LOGIN", UVSMTP_AUTH_NO_INITIAL_RESPONSE);
   assert_string_equal(w.h.out, "AUTH LOGIN\r\n");
   say(&w.h, "334 VXNlcm5hbWU6\r\n");
   assert_string_equal(said(&w, ""), user);
@@ -197,7 +199,7 @@ static void test_login(void** state) {
 static void test_external(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
+  begin(&w);
   w.config.user = NULL;
   start(&w, "EXTERNAL");
   assert_string_equal(w.h.out, "AUTH EXTERNAL =\r\n");
@@ -212,9 +214,7 @@ static void test_external(void** state) {
 static void test_refresh(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
-  w.config.token_cb = find_token;
-  w.config.token_arg = &w;
+  begin_hook(&w);
   w.at_once = 1;
   start(&w, "XOAUTH2");
   assert_string_equal(said(&w, "AUTH XOAUTH2 "), TOKEN_SAID("ya29.A0AfH6SMBx"));
@@ -239,9 +239,7 @@ static void test_refresh(void** state) {
 static void test_refused(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
-  w.config.token_cb = find_token;
-  w.config.token_arg = &w;
+  begin_hook(&w);
   w.at_once = 1;
   start(&w, "XOAUTH2");
   say(&w.h, "535 no\r\n");
@@ -256,7 +254,7 @@ static void test_refused(void** state) {
 static void test_accepted_after_all(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
+  begin(&w);
   w.config.token = tokens[0];
   w.config.mechs = "OAUTHBEARER";
   start(&w, "XOAUTH2 OAUTHBEARER");
@@ -272,7 +270,7 @@ static void test_no_token(void** state) {
   world_t w;
   uvsmtp_event_t e = UVSMTP_EVENT_INIT;
   (void)state;
-  begin(&w, 0);
+  begin(&w);
   w.config.password = password;
   w.config.token_cb = find_token;
   w.config.token_arg = &w;
@@ -292,9 +290,7 @@ static void test_no_token(void** state) {
 static void test_gone(void** state) {
   world_t w;
   (void)state;
-  begin(&w, 0);
-  w.config.token_cb = find_token;
-  w.config.token_arg = &w;
+  begin_hook(&w);
   start(&w, "OAUTHBEARER");
   assert_int_equal(w.asked, 1);
   uvsmtp_proto_free(w.h.p);
@@ -318,9 +314,7 @@ static void test_no_memory(void** state) {
     uvsmtp_event_t e = UVSMTP_EVENT_INIT;
     size_t i;
     int rc;
-    begin(&w, 0);
-    w.config.token_cb = find_token;
-    w.config.token_arg = &w;
+    begin_hook(&w);
     w.at_once = 1;
     start_greeted(&w, "XOAUTH2");
     w.h.alloc.fail_at = w.h.alloc.requests + at;

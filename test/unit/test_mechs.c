@@ -97,6 +97,26 @@ static const char* detail(const world_t* w) {
   return w->d.x->detail == NULL ? "(none)" : w->d.x->detail;
 }
 
+/* A run begins: what its first step comes to. */
+static void first(world_t* w, const uvsmtp_mech_t* mech, int rc) {
+  driven_begin(&w->d, mech, 0);
+  assert_int_equal(driven_first(&w->d), rc);
+}
+
+/* A run begins, and this is what it says. */
+static void opens(world_t* w, const uvsmtp_mech_t* mech, const char* said,
+                  size_t len) {
+  first(w, mech, UVSMTP_MECH_SEND);
+  assert_true(driven_said(&w->d, said, len));
+}
+
+/* A challenge, what it comes to, and what is said. */
+static void told(world_t* w, const char* challenge, int rc, const char* said,
+                 size_t len) {
+  assert_int_equal(driven_told(&w->d, challenge), rc);
+  assert_true(driven_said(&w->d, said, len));
+}
+
 /* ------------------------------------------------------- PLAIN and the like */
 
 #define PLAIN_SAID "\0someone@example.org\0correct horse battery"
@@ -105,20 +125,14 @@ static void test_plain(void** state) {
   world_t w;
   (void)state;
   open_password(&w);
-  driven_begin(&w.d, &uvsmtp__mech_plain, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(PLAIN_SAID)));
+  opens(&w, &uvsmtp__mech_plain, LIT(PLAIN_SAID));
   /* Asked for, though it was there: once more, and no more than that. */
-  assert_int_equal(driven_told(&w.d, ""), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(PLAIN_SAID)));
-  assert_int_equal(driven_told(&w.d, ""), -EPROTO);
-  assert_true(driven_said(&w.d, LIT("")));
+  told(&w, "", UVSMTP_MECH_SEND, LIT(PLAIN_SAID));
+  told(&w, "", -EPROTO, LIT(""));
   driven_end(&w.d);
 
   /* Each run counts anew. */
-  driven_begin(&w.d, &uvsmtp__mech_plain, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(PLAIN_SAID)));
+  opens(&w, &uvsmtp__mech_plain, LIT(PLAIN_SAID));
   assert_int_equal(driven_told(&w.d, "go on, then"), UVSMTP_MECH_SEND);
   driven_end(&w.d);
   world_close(&w);
@@ -132,9 +146,7 @@ static void test_plain_authzid(void** state) {
   w.config.user = "u\r\n\xfc";
   w.config.password = " \xff\n";
   assert_int_equal(world_open(&w, "", 0), 0);
-  driven_begin(&w.d, &uvsmtp__mech_plain, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT("boss\0u\r\n\xfc\0 \xff\n")));
+  opens(&w, &uvsmtp__mech_plain, LIT("boss\0u\r\n\xfc\0 \xff\n"));
   world_close(&w);
 }
 
@@ -142,17 +154,11 @@ static void test_login(void** state) {
   world_t w;
   (void)state;
   open_password(&w);
-  driven_begin(&w.d, &uvsmtp__mech_login, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(user)));
-  assert_int_equal(driven_told(&w.d, "Username:"), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(password)));
-  assert_int_equal(driven_told(&w.d, "Password:"), -EPROTO);
-  assert_true(driven_said(&w.d, LIT("")));
+  opens(&w, &uvsmtp__mech_login, LIT(user));
+  told(&w, "Username:", UVSMTP_MECH_SEND, LIT(password));
+  told(&w, "Password:", -EPROTO, LIT(""));
   driven_end(&w.d);
-  driven_begin(&w.d, &uvsmtp__mech_login, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(user)));
+  opens(&w, &uvsmtp__mech_login, LIT(user));
   driven_end(&w.d);
   world_close(&w);
 }
@@ -163,11 +169,8 @@ static void test_external(void** state) {
   world_init(&w);
   w.config.user = NULL;
   assert_int_equal(world_open(&w, "", 0), 0);
-  driven_begin(&w.d, &uvsmtp__mech_external, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT("")));
-  assert_int_equal(driven_told(&w.d, ""), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT("")));
+  opens(&w, &uvsmtp__mech_external, LIT(""));
+  told(&w, "", UVSMTP_MECH_SEND, LIT(""));
   assert_int_equal(driven_told(&w.d, ""), -EPROTO);
   world_close(&w);
 
@@ -175,9 +178,7 @@ static void test_external(void** state) {
   w.config.user = NULL;
   w.config.authzid = "boss";
   assert_int_equal(world_open(&w, "", 0), 0);
-  driven_begin(&w.d, &uvsmtp__mech_external, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT("boss")));
+  opens(&w, &uvsmtp__mech_external, LIT("boss"));
   world_close(&w);
 }
 
@@ -206,8 +207,7 @@ static void test_unfit(void** state) {
   w.config.nown = 1;
   assert_int_equal(world_open(&w, "", 0), 0);
   for (i = 0; i < sizeof(t) / sizeof(*t); i++) {
-    driven_begin(&w.d, t[i].mech, 0);
-    assert_int_equal(driven_first(&w.d), -EINVAL);
+    first(&w, t[i].mech, -EINVAL);
     assert_string_equal(detail(&w), t[i].why);
     assert_true(driven_said(&w.d, LIT("")));
     driven_end(&w.d);
@@ -235,27 +235,19 @@ static void test_oauthbearer(void** state) {
   world_t w;
   (void)state;
   open_token(&w, NULL, "", 0);
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(BEARER_SAID)));
+  opens(&w, &uvsmtp__mech_oauthbearer, LIT(BEARER_SAID));
   /* Its refusal is a challenge that wants an answer. */
-  assert_int_equal(driven_told(&w.d, problem), UVSMTP_MECH_CONTINUE);
-  assert_true(driven_said(&w.d, LIT("\001")));
+  told(&w, problem, UVSMTP_MECH_CONTINUE, LIT("\001"));
   assert_string_equal(detail(&w), problem);
   /* Nobody can ask for another such token. */
   assert_int_equal(w.d.mech->refused(w.d.mech, w.d.x), 0);
-  assert_int_equal(driven_told(&w.d, problem), -EPROTO);
-  assert_true(driven_said(&w.d, LIT("")));
+  told(&w, problem, -EPROTO, LIT(""));
   driven_end(&w.d);
 
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(BEARER_SAID)));
+  opens(&w, &uvsmtp__mech_oauthbearer, LIT(BEARER_SAID));
   /* One who did not listen: once more. */
-  assert_int_equal(driven_told(&w.d, ""), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(BEARER_SAID)));
-  assert_int_equal(driven_told(&w.d, ""), UVSMTP_MECH_CONTINUE);
-  assert_true(driven_said(&w.d, LIT("\001")));
+  told(&w, "", UVSMTP_MECH_SEND, LIT(BEARER_SAID));
+  told(&w, "", UVSMTP_MECH_CONTINUE, LIT("\001"));
   assert_int_equal(driven_told(&w.d, ""), -EPROTO);
   driven_end(&w.d);
   world_close(&w);
@@ -266,27 +258,21 @@ static void test_oauthbearer_fields(void** state) {
   world_t w;
   (void)state;
   open_token(&w, "=a,b=,c", "mx.example.org", 587);
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(
-      driven_said(&w.d, LIT("n,a==3Da=2Cb=3D=2Cc,\001host=mx.example.org\001"
-                            "port=587\001" AUTH_SAID)));
+  opens(&w, &uvsmtp__mech_oauthbearer,
+        LIT("n,a==3Da=2Cb=3D=2Cc,\001host=mx.example.org\001"
+            "port=587\001" AUTH_SAID));
   world_close(&w);
 
   open_token(&w, NULL, "", 1);
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(
-      &w.d, LIT("n,a=someone@example.org,\001port=1\001" AUTH_SAID)));
+  opens(&w, &uvsmtp__mech_oauthbearer,
+        LIT("n,a=someone@example.org,\001port=1\001" AUTH_SAID));
   world_close(&w);
 
   world_init(&w);
   w.config.token = token;
   w.config.user = NULL;
   assert_int_equal(world_open(&w, "h", 0), 0);
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT("n,,\001host=h\001" AUTH_SAID)));
+  opens(&w, &uvsmtp__mech_oauthbearer, LIT("n,,\001host=h\001" AUTH_SAID));
   world_close(&w);
 }
 
@@ -294,12 +280,8 @@ static void test_xoauth2(void** state) {
   world_t w;
   (void)state;
   open_token(&w, NULL, "mx.example.org", 587);
-  driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(XOAUTH2_SAID)));
-  assert_int_equal(driven_told(&w.d, "{\"status\":\"400\"}"),
-                   UVSMTP_MECH_CONTINUE);
-  assert_true(driven_said(&w.d, LIT("")));
+  opens(&w, &uvsmtp__mech_xoauth2, LIT(XOAUTH2_SAID));
+  told(&w, "{\"status\":\"400\"}", UVSMTP_MECH_CONTINUE, LIT(""));
   assert_string_equal(detail(&w), "{\"status\":\"400\"}");
   assert_int_equal(driven_told(&w.d, ""), -EPROTO);
   driven_end(&w.d);
@@ -313,15 +295,12 @@ static void test_token_at_once(void** state) {
   (void)state;
   open_hook(&w);
   w.answer = token;
-  driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(XOAUTH2_SAID)));
+  opens(&w, &uvsmtp__mech_xoauth2, LIT(XOAUTH2_SAID));
   assert_int_equal(w.done, 0);
   assert_int_equal(w.refresh, 0);
   assert_int_equal(w.d.wakes, 0);
   /* Said once more without a question. */
-  assert_int_equal(driven_told(&w.d, ""), UVSMTP_MECH_SEND);
-  assert_true(driven_said(&w.d, LIT(XOAUTH2_SAID)));
+  told(&w, "", UVSMTP_MECH_SEND, LIT(XOAUTH2_SAID));
   assert_int_equal(w.asked, 1);
   /* Refused: a new one is asked for, once. */
   assert_int_equal(w.d.mech->refused(w.d.mech, w.d.x), 1);
@@ -340,8 +319,7 @@ static void test_token_later(void** state) {
   world_t w;
   (void)state;
   open_hook(&w);
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+  first(&w, &uvsmtp__mech_oauthbearer, UVSMTP_MECH_WAIT);
   /* Woken for nothing. */
   assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
   assert_int_equal(w.asked, 1);
@@ -363,8 +341,7 @@ static void test_token_too_late(void** state) {
   for (i = 0; i < 2; i++) {
     world_t w;
     open_hook(&w);
-    driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-    assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+    first(&w, &uvsmtp__mech_oauthbearer, UVSMTP_MECH_WAIT);
     driven_end(&w.d);
     driven_free(&w.d);
     assert_int_equal(w.a.blocks, 2); /* the query, and the credentials */
@@ -381,8 +358,7 @@ static void test_token_too_late_and_bad(void** state) {
   world_t w;
   (void)state;
   open_hook(&w);
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+  first(&w, &uvsmtp__mech_oauthbearer, UVSMTP_MECH_WAIT);
   driven_free(&w.d);
   assert_int_equal(uvsmtp_token_done(w.query, 0, "a b", 3), -EINVAL);
   world_close(&w);
@@ -393,8 +369,7 @@ static void test_token_unused(void** state) {
   world_t w;
   (void)state;
   open_hook(&w);
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+  first(&w, &uvsmtp__mech_oauthbearer, UVSMTP_MECH_WAIT);
   assert_int_equal(uvsmtp_token_done(w.query, 0, LIT(token)), 0);
   world_close(&w);
 }
@@ -405,28 +380,24 @@ static void test_token_errors(void** state) {
   open_hook(&w);
   /* The hook has none. */
   w.hook_status = -ENOENT;
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), -ENOENT);
+  first(&w, &uvsmtp__mech_oauthbearer, -ENOENT);
   assert_int_equal(w.d.x->stop, 1);
   assert_int_equal(w.d.mech->refused(w.d.mech, w.d.x), 0);
   driven_end(&w.d);
   /* It answered, and then thinks better of it. */
   w.answer = token;
-  driven_begin(&w.d, &uvsmtp__mech_oauthbearer, 0);
-  assert_int_equal(driven_first(&w.d), -ENOENT);
+  first(&w, &uvsmtp__mech_oauthbearer, -ENOENT);
   driven_end(&w.d);
   /* An error, at once and later. */
   w.hook_status = 0;
   w.answer = NULL;
   w.answer_status = -ECANCELED;
-  driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-  assert_int_equal(driven_first(&w.d), -ECANCELED);
+  first(&w, &uvsmtp__mech_xoauth2, -ECANCELED);
   assert_int_equal(w.done, 0);
   assert_int_equal(w.d.x->stop, 1);
   driven_end(&w.d);
   w.answer_status = 0;
-  driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+  first(&w, &uvsmtp__mech_xoauth2, UVSMTP_MECH_WAIT);
   assert_int_equal(w.d.x->stop, 0);
   assert_int_equal(uvsmtp_token_done(w.query, -ECANCELED, NULL, 0), 0);
   assert_int_equal(w.d.wakes, 1);
@@ -434,8 +405,7 @@ static void test_token_errors(void** state) {
   driven_end(&w.d);
   /* What is no status. */
   w.answer_status = 1;
-  driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-  assert_int_equal(driven_first(&w.d), -EINVAL);
+  first(&w, &uvsmtp__mech_xoauth2, -EINVAL);
   assert_int_equal(w.done, -EINVAL);
   driven_end(&w.d);
   assert_int_equal(uvsmtp_token_done(NULL, 0, "t", 1), -EINVAL);
@@ -449,8 +419,7 @@ static void test_token_bad(void** state) {
   (void)state;
   open_hook(&w);
   for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-    driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-    assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+    first(&w, &uvsmtp__mech_xoauth2, UVSMTP_MECH_WAIT);
     assert_int_equal(uvsmtp_token_done(w.query, 0, bad[i], strlen(bad[i])),
                      -EINVAL);
     assert_int_equal(w.d.wakes, i + 1);
@@ -459,13 +428,11 @@ static void test_token_bad(void** state) {
     assert_non_null(strstr(detail(&w), "token"));
     driven_end(&w.d);
   }
-  driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+  first(&w, &uvsmtp__mech_xoauth2, UVSMTP_MECH_WAIT);
   assert_int_equal(uvsmtp_token_done(w.query, 0, NULL, 5), -EINVAL);
   driven_end(&w.d);
   /* Fits as a token, and not with what stands beside it. */
-  driven_begin(&w.d, &uvsmtp__mech_xoauth2, 0);
-  assert_int_equal(driven_first(&w.d), UVSMTP_MECH_WAIT);
+  first(&w, &uvsmtp__mech_xoauth2, UVSMTP_MECH_WAIT);
   {
     static char large[UVSMTP__AUTH_RAW_MAX];
     memset(large, 'x', sizeof(large));
