@@ -88,6 +88,9 @@ struct uvsmtp_exchange_s {
   char host_name[];            /* host.name's copy */
 };
 
+/* Is a mechanism of the caller's filled in? 0 or -EINVAL. */
+int uvsmtp__check_mech(const uvsmtp_mech_t* mech);
+
 /* Is what request says of AUTH possible? 0 or -EINVAL. */
 int uvsmtp__check_auth(const uvsmtp_request_t* request);
 

@@ -38,7 +38,7 @@ void uvsmtp__veil_drop(const uvsmtp_exchange_t* x, uvsmtp__veil_t* v) {
 
 /* ------------------------------------------------------------------- life */
 
-static int check_mech(const uvsmtp_mech_t* m) {
+int uvsmtp__check_mech(const uvsmtp_mech_t* m) {
   size_t n;
   if (m->size < UVSMTP__UP_TO(uvsmtp_mech_t, finish)) return -EINVAL;
   if (m->name == NULL || m->step == NULL) return -EINVAL;
@@ -59,7 +59,7 @@ int uvsmtp__check_auth(const uvsmtp_request_t* r) {
   uvsmtp_auth_host_t host;
   if (r->auth_flags & ~known) return -EINVAL;
   if (r->mech == NULL && (r->auth_flags & UVSMTP_AUTH_FORCE)) return -EINVAL;
-  if (r->mech != NULL && check_mech(r->mech) != 0) return -EINVAL;
+  if (r->mech != NULL && uvsmtp__check_mech(r->mech) != 0) return -EINVAL;
   if (r->auth_host == NULL) return 0;
   return uvsmtp__take(&host, sizeof(host), r->auth_host, sizeof(size_t));
 }

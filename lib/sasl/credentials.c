@@ -34,27 +34,14 @@ static uvsmtp_slice_t given(const char* text, size_t len) {
 
 /* ------------------------------------------------------------------ checks */
 
-/* RFC 4422 3.1 */
-static int is_name(const char* name) {
-  static const char may[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-  size_t n = strspn(name, may);
-  return n >= 1 && n <= 20 && name[n] == '\0';
-}
-
 static const char* own_unfit(const uvsmtp_credentials_config_t* c) {
-  static const unsigned int known =
-      UVSMTP_MECH_CLIENT_FIRST | UVSMTP_MECH_MUTUAL | UVSMTP_MECH_ANY_CHALLENGE;
   size_t i;
   if (c->nown > OWN_MAX) return "more mechanisms than there can be";
   if (c->nown != 0 && c->own == NULL) return "nown without own";
-  for (i = 0; i < c->nown; i++) {
-    const uvsmtp_mech_t* mech = c->own[i];
-    if (mech == NULL || mech->size < UVSMTP__UP_TO(uvsmtp_mech_t, finish) ||
-        mech->step == NULL || (mech->flags & ~known) != 0)
-      return "a mechanism of the caller's own that is not filled in";
-    if (mech->name == NULL || !is_name(mech->name))
-      return "a mechanism of the caller's own whose name is none";
-  }
+  for (i = 0; i < c->nown; i++)
+    if (c->own[i] == NULL || uvsmtp__check_mech(c->own[i]) != 0)
+      return "a mechanism of the caller's own that is not filled in, or whose "
+             "name is none";
   return NULL;
 }
 
