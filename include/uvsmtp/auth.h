@@ -171,7 +171,8 @@ enum uvsmtp_auth_flags {
   UVSMTP_AUTH_ALLOW_PLAINTEXT = 1u << 0,
   /* Nothing in the AUTH command itself: smtplib's initial_response_ok=False. */
   UVSMTP_AUTH_NO_INITIAL_RESPONSE = 1u << 1,
-  /* The mechanisms named are tried whether or not the server offers them. */
+  /* The mechanisms named, or of the caller's own, are tried whether or not the
+   * server offers them; no others are. */
   UVSMTP_AUTH_FORCE = 1u << 2
 };
 

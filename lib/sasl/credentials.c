@@ -160,8 +160,10 @@ static const char* choose(uvsmtp__sasl_t* sasl, const uvsmtp_mech_t** list,
                           const uvsmtp_credentials_config_t* c) {
   size_t i;
   for (i = 0; i < c->nown; i++) add(sasl, list, c->own[i]);
-  return c->mechs != NULL ? choose_named(sasl, list, c->mechs)
-                          : choose_all(sasl, list, c);
+  if (c->mechs != NULL) return choose_named(sasl, list, c->mechs);
+  /* What nobody has named is not forced on a server. */
+  if ((c->flags & UVSMTP_AUTH_FORCE) != 0) return NULL;
+  return choose_all(sasl, list, c);
 }
 
 /* --------------------------------------------------------------- the block */

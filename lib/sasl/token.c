@@ -17,6 +17,12 @@ struct uvsmtp_token_query_s {
   unsigned int answered : 1;
 };
 
+static const char no_token[] = "no token to be had";
+
+static void explain(uvsmtp_exchange_t* x, const char* why) {
+  if (x != NULL) uvsmtp_exchange_explain(x, why, strlen(why));
+}
+
 static void release(uvsmtp_token_query_t* q) {
   uvsmtp__sasl_t* sasl = q->sasl;
   if (q->token != NULL) uvsmtp__wipe(q->token, q->len);
@@ -53,6 +59,7 @@ int uvsmtp__token_get(uvsmtp_exchange_t* x, uvsmtp_token_query_t** query,
   q->refresh = uvsmtp_exchange_retries(x) != 0;
   err = sasl->token_cb(sasl->token_arg, q);
   if (err < 0) {
+    explain(x, no_token);
     release(q);
     return err;
   }
@@ -74,9 +81,10 @@ int uvsmtp_token_query_refresh(const uvsmtp_token_query_t* query) {
 static int keep(uvsmtp_token_query_t* q, const char* token, size_t len) {
   uvsmtp_slice_t given = {token, token == NULL ? 0 : len};
   const char* why = uvsmtp__token_unfit(given);
-  if (why != NULL && q->x != NULL)
-    uvsmtp_exchange_explain(q->x, why, strlen(why));
-  if (why != NULL) return -EINVAL;
+  if (why != NULL) {
+    explain(q->x, why);
+    return -EINVAL;
+  }
   if (q->x == NULL) return 0;
   q->token = uvsmtp__alloc(&q->sasl->mem, len);
   if (q->token == NULL) return -ENOMEM;
@@ -90,7 +98,10 @@ int uvsmtp_token_done(uvsmtp_token_query_t* query, int status,
   int err;
   if (query == NULL || query->answered) return -EINVAL;
   err = status > 0 ? -EINVAL : 0;
-  if (status == 0) err = keep(query, token, len);
+  if (status == 0)
+    err = keep(query, token, len);
+  else
+    explain(query->x, no_token);
   query->status = status < 0 ? status : err;
   query->answered = 1;
   if (query->x == NULL)

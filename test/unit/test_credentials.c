@@ -339,6 +339,20 @@ static void test_own(void** state) {
   uvsmtp_credentials_unref(made);
   c.flags = 0;
 
+  /* What is not named is not forced. */
+  c.flags = UVSMTP_AUTH_FORCE;
+  c.mechs = NULL;
+  c.user = "u";
+  c.password = "p";
+  assert_int_equal(uvsmtp_credentials_new(&made, &c, NULL), 0);
+  assert_string_equal(names_of(made), "X-A_9");
+  uvsmtp_credentials_unref(made);
+  c.mechs = "PLAIN";
+  assert_int_equal(uvsmtp_credentials_new(&made, &c, NULL), 0);
+  assert_string_equal(names_of(made), "X-A_9 PLAIN");
+  uvsmtp_credentials_unref(made);
+  c.flags = 0;
+
   /* Before all others, and instead of one of that name. */
   c.mechs = NULL;
   c.nown = 2;

@@ -382,6 +382,7 @@ static void test_token_errors(void** state) {
   w.hook_status = -ENOENT;
   first(&w, &uvsmtp__mech_oauthbearer, -ENOENT);
   assert_int_equal(w.d.x->stop, 1);
+  assert_string_equal(detail(&w), "no token to be had");
   assert_int_equal(w.d.mech->refused(w.d.mech, w.d.x), 0);
   driven_end(&w.d);
   /* It answered, and then thinks better of it. */
@@ -395,6 +396,7 @@ static void test_token_errors(void** state) {
   first(&w, &uvsmtp__mech_xoauth2, -ECANCELED);
   assert_int_equal(w.done, 0);
   assert_int_equal(w.d.x->stop, 1);
+  assert_string_equal(detail(&w), "no token to be had");
   driven_end(&w.d);
   w.answer_status = 0;
   first(&w, &uvsmtp__mech_xoauth2, UVSMTP_MECH_WAIT);
@@ -402,6 +404,7 @@ static void test_token_errors(void** state) {
   assert_int_equal(uvsmtp_token_done(w.query, -ECANCELED, NULL, 0), 0);
   assert_int_equal(w.d.wakes, 1);
   assert_int_equal(driven_first(&w.d), -ECANCELED);
+  assert_string_equal(detail(&w), "no token to be had");
   driven_end(&w.d);
   /* What is no status. */
   w.answer_status = 1;
