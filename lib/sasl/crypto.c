@@ -57,7 +57,8 @@ static int state_update(state_t* s, const void* data, size_t len) {
   return mbedtls_md_update(s, data, len);
 }
 
-static int state_finish(state_t* s, unsigned char* out) {
+static int state_finish(state_t* s, int alg, unsigned char* out) {
+  (void)alg;
   return mbedtls_md_finish(s, out);
 }
 
@@ -111,9 +112,10 @@ static int state_update(state_t* s, const void* data, size_t len) {
   return psa_hash_update(s, data, len) != PSA_SUCCESS;
 }
 
-static int state_finish(state_t* s, unsigned char* out) {
+/* What it is told to be room may be written to, all of it. */
+static int state_finish(state_t* s, int alg, unsigned char* out) {
   size_t len;
-  return psa_hash_finish(s, out, UVSMTP__HASH_MAX, &len) != PSA_SUCCESS;
+  return psa_hash_finish(s, out, uvsmtp__hash_size(alg), &len) != PSA_SUCCESS;
 }
 
 static void state_free(state_t* s) { psa_hash_abort(s); }
@@ -136,7 +138,7 @@ int uvsmtp__hash(int alg, const void* data, size_t len, unsigned char* out) {
   int rc = state_init(&s, alg);
   if (rc == 0) rc = state_start(&s, alg);
   if (rc == 0) rc = state_update(&s, data, len);
-  if (rc == 0) rc = state_finish(&s, out);
+  if (rc == 0) rc = state_finish(&s, alg, out);
   state_free(&s);
   return rc == 0 ? 0 : UVSMTP_ETLS;
 }
@@ -201,10 +203,10 @@ int uvsmtp__hmac(uvsmtp__hmac_t* h, const uvsmtp_slice_t* parts, size_t n,
   for (i = 0; rc == 0 && i < n; i++)
     if (parts[i].len > 0)
       rc = state_update(&h->work, parts[i].base, parts[i].len);
-  if (rc == 0) rc = state_finish(&h->work, h->pad);
+  if (rc == 0) rc = state_finish(&h->work, h->alg, h->pad);
   if (rc == 0) rc = state_copy(&h->work, &h->outer);
   if (rc == 0) rc = state_update(&h->work, h->pad, uvsmtp__hash_size(h->alg));
-  if (rc == 0) rc = state_finish(&h->work, out);
+  if (rc == 0) rc = state_finish(&h->work, h->alg, out);
   return rc == 0 ? 0 : UVSMTP_ETLS;
 }
 

@@ -29,10 +29,13 @@ static const char* hex(const unsigned char* p, size_t n) {
 /* ----------------------------------------------------------------- hashes */
 
 static void hash_is(int alg, const char* text, const char* expected) {
-  unsigned char out[UVSMTP__HASH_MAX];
+  unsigned char out[UVSMTP__HASH_MAX + 1];
   size_t size = uvsmtp__hash_size(alg);
+  size_t i;
+  memset(out, '#', sizeof(out));
   assert_int_equal(strlen(expected), 2 * size);
   assert_int_equal(uvsmtp__hash(alg, text, strlen(text), out), 0);
+  for (i = size; i < sizeof(out); i++) assert_int_equal(out[i], '#');
   assert_string_equal(hex(out, size), expected);
 }
 
