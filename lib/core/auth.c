@@ -240,6 +240,9 @@ static int go_on(uvsmtp_proto_t* p, uvsmtp_exchange_t* x) {
  */
 static int say(uvsmtp_proto_t* p, uvsmtp_exchange_t* x, int spoken, int* rc) {
   int input;
+  /* No other mechanism would fare better, and none is to take its place for
+   * that. */
+  if (*rc == -ENOMEM) return I_OOM;
   if (*rc < 0) {
     if (!x->begun) return I_MECH_SKIP;
     input = I_MECH_FAIL;
