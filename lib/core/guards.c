@@ -114,7 +114,9 @@ static int login(uvsmtp_proto_t* p, uvsmtp__op_t* op, uvsmtp_exchange_t* x) {
   if (exposed && !(x->flags & UVSMTP_AUTH_ALLOW_PLAINTEXT))
     return no_login(p, op, UVSMTP_EAUTH, UVSMTP_ETLS);
   if (uvsmtp__auth_next(p, x) != NULL) return GUARD_TAKE;
-  if (!op->failed) return no_login(p, op, UVSMTP_ENOTSUPPORTED, 0);
+  if (!op->failed)
+    /* One whose time was over may have had the last of them refused. */
+    return no_login(p, op, x->refused ? UVSMTP_EAUTH : UVSMTP_ENOTSUPPORTED, 0);
   p->login_failed = 1;
   return GUARD_SKIP;
 }

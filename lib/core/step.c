@@ -77,9 +77,11 @@ static int is_auth(int state) {
 
 /* Does the command, having gone well, leave the answer to others? Of a message
  * only the final reply counts, and to a hello a login, or a STARTTLS that is
- * done without, is none. */
+ * done without, is none, unless another mechanism's refusal stood in for it. */
 static int is_passed_over(const uvsmtp__op_t* op, int state) {
-  if (op->plan == PLAN_HELLO) return state == S_STARTTLS || is_auth(state);
+  if (op->plan == PLAN_HELLO)
+    return state == S_STARTTLS ||
+           (is_auth(state) && !is_auth(op->result.stage));
   return op->plan == PLAN_SEND && state != S_DOT && state != S_BDAT_LAST;
 }
 
