@@ -8,9 +8,12 @@
 #include "conv.h"
 
 typedef struct reading_s {
+  dialogue_t* d;
   call_t* call;
   const char* file;
   int line;
+  int has_creds;
+  creds_t creds; /* as far as they are read */
 } reading_t;
 
 static const struct {
@@ -24,6 +27,7 @@ static const struct {
     {"rset", UVSMTP_OP_RSET},       {"noop", UVSMTP_OP_NOOP},
     {"quit", UVSMTP_OP_QUIT},       {"command", UVSMTP_OP_COMMAND},
     {"send", UVSMTP_OP_SEND},       {"starttls", UVSMTP_OP_STARTTLS},
+    {"login", UVSMTP_OP_LOGIN},     {"auth", UVSMTP_OP_LOGIN},
 };
 
 static void add_name(names_t* names, const char* text) {
@@ -154,12 +158,48 @@ static int read_body(const reading_t* r, const bytes_t* word) {
   return 1;
 }
 
-static void read_word(const reading_t* r, const bytes_t* word) {
+/* Who logs in, and what its mechanisms are told. */
+static int read_login(reading_t* r, const bytes_t* word) {
+  call_t* call = r->call;
+  const char* value;
+
+  if (call->mech != NULL && script_value(word, "flags", &value)) {
+    call->auth_flags = creds_flags(r->d, r->line, value);
+  } else if (creds_word(r->d, &r->creds, r->line, word)) {
+    r->has_creds = 1;
+  } else if (script_value(word, "host", &value)) {
+    call->host = keep_text(value, strlen(value));
+  } else if (script_value(word, "port", &value)) {
+    call->port = atoi(value);
+  } else if (script_value(word, "binding", &value)) {
+    call->binding = keep_text(value, strlen(value));
+  } else if (strcmp(word->at, "local") == 0) {
+    call->local = 1;
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
+/* "auth PLAIN", "auth X-TEST,rounds=2". */
+static void read_mech(reading_t* r, const bytes_t* word) {
+  call_t* call = r->call;
+
+  call->mech = word->at;
+  if (strncmp(word->at, "X-", 2) != 0) return;
+  call->own_mech = keep(sizeof(*call->own_mech));
+  own_read(r->d, r->line, call->own_mech, word->at);
+}
+
+static void read_word(reading_t* r, const bytes_t* word) {
   call_t* call = r->call;
   int message = call->op == UVSMTP_OP_SEND;
   const char* value;
 
   if (read_body(r, word)) return;
+  if ((call->op == UVSMTP_OP_CONNECT || call->op == UVSMTP_OP_LOGIN) &&
+      read_login(r, word))
+    return;
   if (message && script_value(word, "from", &value))
     call->text = keep_text(value, strlen(value));
   else if (message && script_value(word, "rcpt", &value))
@@ -170,6 +210,8 @@ static void read_word(const reading_t* r, const bytes_t* word) {
     add_name(&call->options, value);
   else if (message && script_value(word, "rcpt-option", &value))
     add_name(&call->rcpt_options, value);
+  else if (message && script_value(word, "due", &value))
+    call->due = (unsigned int)strtoul(value, NULL, 10);
   else if (message && script_value(word, "flags", &value))
     read_flags(r, value);
   else if (call->op == UVSMTP_OP_CONNECT && script_value(word, "tls", &value))
@@ -184,13 +226,15 @@ static void read_word(const reading_t* r, const bytes_t* word) {
     script_error(r->file, r->line, "\"%s\"?", word->at);
 }
 
-void call_read(call_t* call, const char* file, int line, char* text) {
+void call_read(dialogue_t* d, call_t* call, int line, char* text) {
   reading_t r;
   bytes_t word;
   size_t i;
 
+  memset(&r, 0, sizeof(r));
+  r.d = d;
   r.call = call;
-  r.file = file;
+  r.file = d->file;
   r.line = line;
   call->line = line;
   call->wait_at = NEVER;
@@ -199,9 +243,14 @@ void call_read(call_t* call, const char* file, int line, char* text) {
   call->doubt_from = NEVER;
   call->doubt_at = NEVER;
   call->final_at = NEVER;
-  if (!script_word(&text, &word)) script_error(file, line, "call of what?");
+  if (!script_word(&text, &word)) script_error(r.file, line, "call of what?");
   for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
     if (strcmp(ops[i].name, word.at) == 0) call->op = ops[i].op;
-  if (call->op == 0) script_error(file, line, "call of %s?", word.at);
+  if (call->op == 0) script_error(r.file, line, "call of %s?", word.at);
+  if (strcmp(word.at, "auth") == 0) {
+    if (!script_word(&text, &word)) script_error(r.file, line, "auth how?");
+    read_mech(&r, &word);
+  }
   while (script_word(&text, &word)) read_word(&r, &word);
+  if (r.has_creds) call->creds = creds_find(d, &r.creds);
 }

@@ -3,11 +3,17 @@
  * file has the format of the scripts and what is checked.
  *
  *   text.c    words, quotes and escapes of scripts; their memory
- *   script.c  reads scripts: lines, octets, expectations
+ *   script.c  reads scripts, line by line
+ *   side.c    reads what either side says
+ *   want.c    reads what is expected of results
  *   call.c    reads what the caller submits
+ *   creds.c   reads credentials; makes them for a play; their tokens
+ *   mech.c    mechanisms of the test's own
+ *   secret.c  what is secret in a dialogue, and where it must not be
  *   names.c   names of errors, states, phases and outcomes
  *   source.c  the message source of the plays
  *   play.c    plays the steps of a dialogue over the engine in one mode
+ *   submit.c  submits a call of a dialogue
  *   end.c     begins and ends a play
  *   judge.c   compares results with what must hold
  *   run.c     the modes, and the report */
@@ -19,6 +25,7 @@
 #include <stdint.h>
 
 #include "alloc.h"
+#include "uvsmtp/auth.h"
 #include "uvsmtp/proto.h"
 
 /* ------------------------------------------------------------- the script */
@@ -47,6 +54,10 @@ enum step_kind {
   STEP_BLOCKED, /* the transport takes no more for now */
   STEP_SECURE,  /* the handshake succeeds */
   STEP_NO_TLS,  /* ... or fails */
+  STEP_TOKEN,   /* the token hook is answered */
+  STEP_WAKE,    /* a mechanism of the test's goes on */
+  STEP_AUTH,    /* the mechanism of the login now */
+  STEP_OVERDUE, /* it is so late now */
   STEP_STATE,   /* the resting place now */
   STEP_PHASE,   /* the phase now */
   STEP_EXTN     /* an extension as known now */
@@ -58,7 +69,10 @@ typedef struct step_s {
   int early;    /* S!: the client may have more to say when this comes */
   int burst;    /* S&: nothing leaves while this arrives */
   int number;   /* call's index, error, state, phase, wants */
-  char* text;   /* EXTN: keyword */
+  int trusted;  /* SECURE: the server has proven who it is */
+  int fresh;    /* TOKEN: a new one must be wanted */
+  int refused;  /* TOKEN: what the answer returns */
+  char* text;   /* EXTN: keyword; TOKEN: it; AUTH: the mechanism, or NULL */
   char* params; /* EXTN: parameters, NULL: not offered */
   bytes_t octets;
   size_t begin; /* of octets in the stream of its side */
@@ -81,6 +95,7 @@ typedef struct want_s {
   long long octets;
   bytes_t text;
   int has_text;
+  char* detail; /* "": none; NULL: not mentioned */
 } want_t;
 
 typedef struct names_s {
@@ -95,6 +110,43 @@ typedef struct rcpt_s {
   size_t final_at; /* server octets that end with its own final reply */
 } rcpt_t;
 
+/* A mechanism of the test's own. Response i, from 1, is "i PASSWORD". */
+typedef struct own_s {
+  char* name;
+  unsigned int flags; /* uvsmtp_mech_flags */
+  size_t len;         /* octets of each response, with dots behind; 0: as is */
+  int empty;          /* ... or none */
+  int rounds;         /* responses; another challenge is an error */
+  int proves;         /* responses before this one say CONTINUE */
+  int waits_at;       /* response before which it says WAIT; 0: none */
+  int wakes;          /* ... and wakes itself */
+  int agains;         /* AGAIN before each response */
+  int fails_at;       /* response instead of which it fails; 0: none */
+  int error;          /* ... with this */
+  int retries;        /* wants to begin anew when refused */
+  char* explains;     /* what it says of its failure, or NULL */
+} own_t;
+
+enum token_kind { TOKEN_NONE, TOKEN_NOW, TOKEN_LATER, TOKEN_ERROR };
+
+/* Credentials. Calls with the same words share them. */
+typedef struct creds_s {
+  int line;
+  bytes_t words; /* as they stand in the script */
+  bytes_t* user; /* NULL: none */
+  bytes_t* password;
+  bytes_t* authzid;
+  bytes_t* token; /* or what the hook says at once */
+  bytes_t* fresh; /* what it says when a new one is wanted */
+  char* mechs;
+  unsigned int flags;
+  int hook; /* token_kind */
+  int hook_error;
+  int keeps; /* they live as long as the dialogue, for all plays */
+  own_t* owns;
+  size_t nowns;
+} creds_t;
+
 typedef struct call_s {
   int line;
   int op;
@@ -106,8 +158,17 @@ typedef struct call_s {
   size_t nrcpts;
   unsigned int flags;
   unsigned int line_ends;
+  unsigned int due;
   int last;
   int tls; /* connect: a uvsmtp_tls_policy */
+  int local;
+  size_t creds;    /* number of them, from 1; 0: none */
+  char* mech;      /* auth: this one */
+  own_t* own_mech; /* ... which is the test's own */
+  unsigned int auth_flags;
+  char* host;    /* what mechanisms are told */
+  int port;      /* likewise */
+  char* binding; /* ... repeated; NULL: not to be had */
   int has_body;
   bytes_t body;
   long long length; /* as the source declares it */
@@ -133,11 +194,18 @@ typedef struct dialogue_s {
   char* local_name;
   step_t* steps;
   size_t nsteps;
-  size_t nshakes; /* handshakes among them */
+  size_t nshakes; /* handshakes among them, tokens and wakes */
   call_t* calls;
   size_t ncalls;
-  bytes_t say;  /* all that the client says */
-  bytes_t hear; /* all that the server says */
+  creds_t* creds;
+  size_t ncreds;
+  bytes_t* secrets; /* in all forms that they may be met in */
+  size_t nsecrets;
+  bytes_t masked;           /* the lines of AUTH as traces show them, */
+  int masked_part;          /* unless some of them never leave whole */
+  struct identity_s** kept; /* credentials that live as long as this */
+  bytes_t say;              /* all that the client says */
+  bytes_t hear;             /* all that the server says */
 } dialogue_t;
 
 /* Reads a file; ends the program when it is not well formed. */
@@ -145,6 +213,9 @@ dialogue_t* script_read(const char* path);
 void script_free(dialogue_t* first);
 _Noreturn void script_error(const char* file, int line, const char* format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* number, which name stands for, unless there is no such name. */
+int script_named(const char* file, int line, int number, const char* name);
 
 /* Memory that script_free gives back. Zeroed. */
 void* keep(size_t n);
@@ -160,8 +231,41 @@ void script_unescape(const char* at, const char* end, bytes_t* out);
 /* "key=value": 1 and *value set when word has this key. */
 int script_value(const bytes_t* word, const char* key, const char** value);
 
+typedef struct reader_s {
+  const char* file;
+  int line;
+  dialogue_t* first;
+  dialogue_t* d;  /* the one being read */
+  int challenged; /* the server's last line was a challenge */
+} reader_t;
+
+/* script.c: one more step; a call, a recipient of one. */
+step_t* script_step(reader_t* r, int kind);
+call_t* script_call(reader_t* r, size_t i);
+rcpt_t* script_rcpt(reader_t* r, call_t* call, size_t i);
+/* side.c: "S: 220 hello". */
+void script_side(reader_t* r, char* at);
+
 /* call.c: "send from=..." */
-void call_read(call_t* call, const char* file, int line, char* text);
+void call_read(dialogue_t* d, call_t* call, int line, char* text);
+
+/* want.c: "status=OK ..." */
+void want_read(const dialogue_t* d, int line, want_t* w, char* at, int outcome);
+
+/* creds.c: takes a word of a call's credentials: 1; 0: it is none. */
+int creds_word(dialogue_t* d, creds_t* c, int line, const bytes_t* word);
+/* Those of the dialogue that are the same, or these: the number, from 1. */
+size_t creds_find(dialogue_t* d, const creds_t* c);
+unsigned int creds_flags(const dialogue_t* d, int line, const char* value);
+/* mech.c: "X-TEST,rounds=2,..." */
+void own_read(const dialogue_t* d, int line, own_t* own, const char* text);
+
+/* secret.c */
+void base64_add(bytes_t* to, const char* raw, size_t len);
+/* Raw, and in base64 wherever in a response it may stand. */
+void secret_add(dialogue_t* d, const bytes_t* raw);
+/* As it stands on the wire. */
+void secret_wire(dialogue_t* d, const char* line, size_t len);
 
 /* names.c: the number of a name, or ANY. */
 int error_number(const char* name);
@@ -179,7 +283,8 @@ enum mode {
   MODE_SPLIT,  /* the server's octets in two at `at` */
   MODE_CUT,    /* ends after `at` of the server's octets */
   MODE_STOP,   /* ends when `at` of the client's octets have left */
-  MODE_SHAKE,  /* ends within handshake number `at` */
+  MODE_SHAKE,  /* ends within handshake or wait number `at` */
+  MODE_WORK,   /* ends before piece of work number `at` */
   MODE_OOM     /* allocation number `at` fails */
 };
 
@@ -205,6 +310,7 @@ typedef struct snap_s {
   int lines;
   long long octets;
   bytes_t text;
+  char* detail; /* or NULL */
   rcpt_snap_t* rcpts;
   size_t nrcpts;
   size_t fed; /* octets of the server that had been fed when it came */
@@ -224,6 +330,44 @@ typedef struct source_s {
   int released;
 } source_t;
 
+/* A mechanism of the test's in a play. */
+typedef struct own_mech_s {
+  uvsmtp_mech_t mech;
+  const own_t* own;
+  play_t** play;            /* of its identity */
+  uvsmtp_exchange_t* waits; /* its run has said WAIT and was not woken */
+} own_mech_t;
+
+/* Credentials in a play. */
+typedef struct identity_s {
+  const creds_t* creds;
+  play_t* play;
+  uvsmtp_credentials_t* it;
+  own_mech_t* mechs;
+  const uvsmtp_mech_t** list;  /* of them */
+  uvsmtp_token_query_t* query; /* that waits for its answer */
+} identity_t;
+
+/* What mechanisms are told of the host, by one call. */
+typedef struct told_s {
+  play_t* play;
+  const call_t* call;
+  own_mech_t mech; /* its own */
+} told_t;
+
+/* What has been seen on the wire of the login of this session. */
+typedef struct watch_s {
+  char said[64]; /* the line that the client is saying, its beginning */
+  size_t nsaid;
+  char heard[8];
+  size_t nheard;
+  int asked;  /* AUTH or a response to it is not answered yet */
+  int failed; /* the last login did */
+} watch_t;
+
+/* A block of the engine's, or of credentials. */
+typedef union heap_u heap_t;
+
 struct play_s {
   const dialogue_t* d;
   const char* label; /* of the mode */
@@ -237,10 +381,22 @@ struct play_s {
   source_t* sources;
   test_alloc_t alloc;
   uvsmtp_proto_t* proto;
+  identity_t** identities; /* one for each of the dialogue's creds */
+  told_t* told;            /* one for each call */
+  heap_t* blocks;          /* in use */
+  watch_t watch;
+  bytes_t traced; /* lines of AUTH; grown by realloc */
+  int woken;      /* a mechanism can go on */
+  int runs;       /* of mechanisms of the test's, begun */
+  int finished;   /* ... and finished */
+  size_t works;   /* pieces of work done */
+  int winding;    /* the script is over */
+  int failed;     /* nothing is checked any more */
+  int freed;      /* the engine is, or is being */
   size_t fed;
   size_t said;
   size_t next;   /* call whose event comes next */
-  size_t shakes; /* handshakes begun */
+  size_t shakes; /* handshakes begun, and waits ended */
   int cut;       /* the end that the mode is about has come */
   int blocked;   /* the script says that the transport takes nothing */
   int line;      /* of the script */
@@ -258,6 +414,13 @@ void play_drain(play_t* p, size_t limit, int soft);
 /* Takes events; looks at what must hold after each call. */
 void play_collect(play_t* p);
 void play_trace(void* arg, int kind, const char* text, size_t len);
+/* What the script says happens within a wait: 1 when the play ends there. */
+int play_pauses(play_t* p);
+/* With no memory the engine may be elsewhere: 1, and the play ends. */
+int play_lacks(play_t* p);
+
+/* submit.c */
+void play_submit(play_t* p, size_t i);
 
 /* end.c. Plays d. 1 when all was as it must be; 0 after a message. */
 int play_run(play_t* p);
@@ -269,6 +432,37 @@ void source_begin(source_t* s, play_t* p, const call_t* call);
 void source_free(source_t* s);
 /* Within a hook the engine must take nothing. */
 void check_hook(play_t* p);
+
+/* creds.c. 0 or -ENOMEM. */
+int creds_begin(play_t* p);
+/* References, runs and queries that are left at the end. */
+void creds_end(play_t* p);
+void creds_free(play_t* p);
+/* Credentials that lived as long as a dialogue. */
+void creds_drop(dialogue_t* d);
+void creds_token(play_t* p, const step_t* s);
+
+/* mech.c */
+void own_begin(own_mech_t* m, play_t** play, const own_t* own);
+void own_wake(play_t* p);
+
+/* secret.c: the memory functions of a play, which is their data: the engine's,
+ * and those of credentials. */
+void* secret_alloc(void* data, void* ptr, size_t old_size, size_t new_size);
+void* secret_alloc_own(void* data, void* ptr, size_t old_size, size_t new_size);
+/* No block but credentials' holds a secret. */
+void secret_blocks(play_t* p);
+/* No secret is in there. */
+void secret_text(play_t* p, const char* what, const char* text, size_t len);
+/* "*" was the last line of AUTH. */
+int secret_cancelled(const play_t* p);
+/* A line is traced. In the end those of AUTH must be the script's, masked. */
+void secret_traced(play_t* p, const char* text, size_t len);
+void secret_masked(play_t* p);
+/* What has been said, heard, completed. */
+void watch_said(play_t* p, const char* at, size_t len);
+void watch_heard(play_t* p, const char* at, size_t len);
+void watch_event(play_t* p, const uvsmtp_event_t* event);
 
 /* judge.c */
 void snap_take(snap_t* to, const uvsmtp_event_t* event);

@@ -29,6 +29,7 @@ static void wind_up(play_t* p) {
   int wants;
   int i;
 
+  p->winding = 1;
   lose(p);
   for (i = 0; (wants = uvsmtp_proto_wants(p->proto)) != 0; i++) {
     if (i == 100) play_fail(p, "wants something again and again");
@@ -84,13 +85,13 @@ static void check_calls(play_t* p, int short_play) {
 static void begin(play_t* p) {
   const dialogue_t* d = p->d;
   uvsmtp_proto_config_t config = UVSMTP_PROTO_CONFIG_INIT;
-  uvsmtp_mem_t mem = {sizeof(mem), test_alloc, NULL};
+  uvsmtp_mem_t mem = {sizeof(mem), secret_alloc, NULL};
 
   p->snaps = calloc(d->ncalls + 1, sizeof(*p->snaps));
   p->taken = calloc(d->ncalls + 1, sizeof(*p->taken));
   p->sources = calloc(d->ncalls + 1, sizeof(*p->sources));
   if (p->snaps == NULL || p->taken == NULL || p->sources == NULL) abort();
-  mem.data = &p->alloc;
+  mem.data = p;
   config.mem = &mem;
   config.flags = d->flags;
   config.local_name = d->local_name;
@@ -103,6 +104,7 @@ static void begin(play_t* p) {
     p->alloc.fail_at = p->at;
     p->alloc.fail_on = p->oom_on;
   }
+  if (creds_begin(p) != 0) return;
   if (uvsmtp_proto_new(&p->proto, &config) == 0) return;
   p->proto = NULL;
   if (p->mode != MODE_OOM) play_fail(p, "no engine");
@@ -111,15 +113,22 @@ static void begin(play_t* p) {
 static void run(play_t* p) {
   size_t i;
   int short_play = p->mode == MODE_CUT || p->mode == MODE_STOP ||
-                   p->mode == MODE_SHAKE || p->mode == MODE_OOM;
+                   p->mode == MODE_SHAKE || p->mode == MODE_WORK ||
+                   p->mode == MODE_OOM;
 
   begin(p);
-  if (p->proto == NULL) return;
+  if (p->proto == NULL) {
+    creds_end(p);
+    return;
+  }
   for (i = 0; i < p->d->nsteps && !p->cut; i++) play_step(p, i);
   if (!short_play) check_rest(p);
   if (p->ending != END_FREE) wind_up(p);
+  p->freed = 1;
   uvsmtp_proto_free(p->proto);
   p->proto = NULL;
+  creds_end(p);
+  if (!short_play) secret_masked(p);
   check_calls(p, short_play);
 }
 
@@ -135,12 +144,15 @@ int play_run(play_t* p) {
 void play_free(play_t* p) {
   size_t i;
 
-  uvsmtp_proto_free(p->proto);
+  /* Not again, should it have failed within. */
+  if (!p->freed) uvsmtp_proto_free(p->proto);
   p->proto = NULL;
   for (i = 0; p->snaps != NULL && i < p->d->ncalls; i++) {
     snap_free(&p->snaps[i]);
     source_free(&p->sources[i]);
   }
+  creds_free(p);
+  free(p->traced.at);
   free(p->snaps);
   free(p->taken);
   free(p->sources);

@@ -38,9 +38,15 @@ static void take_reply(snap_t* to, const uvsmtp_reply_t* reply) {
 
 void snap_take(snap_t* to, const uvsmtp_event_t* event) {
   const uvsmtp_result_t* r = event->result;
+  const char* detail = uvsmtp_result_detail(r);
   size_t i;
 
   to->taken++;
+  if (detail != NULL) {
+    to->detail = malloc(strlen(detail) + 1);
+    if (to->detail == NULL) abort();
+    memcpy(to->detail, detail, strlen(detail) + 1);
+  }
   to->status = uvsmtp_result_status(r);
   to->cause = uvsmtp_result_cause(r);
   to->stage = uvsmtp_result_stage(r);
@@ -65,6 +71,7 @@ void snap_take(snap_t* to, const uvsmtp_event_t* event) {
 
 void snap_free(snap_t* s) {
   free(s->text.at);
+  free(s->detail);
   free(s->rcpts);
 }
 
@@ -143,6 +150,12 @@ static void text_is(play_t* p, const bytes_t* want, const snap_t* got) {
               got->text.at == NULL ? "" : got->text.at);
 }
 
+static void detail_is(play_t* p, const char* want, const char* got) {
+  if (want == NULL) want = "";
+  if (got == NULL) got = "";
+  name_is(p, "detail", want, got);
+}
+
 static void rcpt_wanted(play_t* p, const call_t* call, const snap_t* s,
                         size_t j) {
   const rcpt_snap_t* got = &s->rcpts[j];
@@ -190,6 +203,7 @@ void judge_wanted(play_t* p, size_t i) {
   number_is(p, "lines", want->lines, s->lines);
   number_is(p, "octets", want->octets, s->octets);
   if (want->has_text) text_is(p, &want->text, s);
+  if (want->detail != NULL) detail_is(p, want->detail, s->detail);
   if (s->outcome == UVSMTP_OUTCOME_ACCEPTED && s->nrcpts == 0 &&
       call->final_at == NEVER)
     play_fail(p, "accepted, but no final reply is marked");
@@ -213,6 +227,7 @@ void judge_same(play_t* p, size_t i) {
   number_is(p, "octets", ref->octets, s->octets);
   number_is(p, "recipients", (long long)ref->nrcpts, (long long)s->nrcpts);
   text_is(p, &ref->text, s);
+  detail_is(p, ref->detail, s->detail);
   if (s->nrcpts > 0 &&
       memcmp(ref->rcpts, s->rcpts, s->nrcpts * sizeof(*s->rcpts)) != 0)
     play_fail(p, "call %zu: recipients differ from those of the first play", i);
@@ -280,6 +295,10 @@ static void cut_status(play_t* p, size_t i) {
       /* The end of a session is what QUIT asks for. */
       if (p->d->calls[i].op == UVSMTP_OP_QUIT) return;
       break;
+    case UVSMTP_EAUTH:
+      /* Refused, or cancelled, and nothing else tried so far. */
+      if (s->cause == loss || s->code != 0 || secret_cancelled(p)) return;
+      break;
     case UVSMTP_EDISCONNECTED:
     case UVSMTP_EUNKNOWN:
     case UVSMTP_ECONNECT:
@@ -318,13 +337,15 @@ void judge_cut(play_t* p, size_t i) {
   if (p->mode != MODE_OOM) {
     /* What came with the last octet before a handshake may have been its end.
      */
+    int pause = p->mode == MODE_SHAKE || p->mode == MODE_WORK;
+
     if ((ref->fed <= p->fed && p->mode == MODE_CUT) ||
-        (ref->fed < p->fed && p->mode == MODE_SHAKE)) {
+        (ref->fed < p->fed && pause) ||
+        (ref->fed == p->fed && pause && s->status == 0)) {
       judge_same(p, i);
       return;
     }
-    if (ref->fed > p->fed || s->status != 0 || p->mode == MODE_SHAKE)
-      cut_status(p, i);
+    if (ref->fed > p->fed || s->status != 0 || pause) cut_status(p, i);
     if (call->has_body) cut_octets(p, i);
   }
   if (call->has_body && s->nrcpts == 0)

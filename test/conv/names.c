@@ -30,7 +30,9 @@ static const pair_t errors[] = {
     {"UV_EMSGSIZE", -EMSGSIZE},
     {"UV_ENOMEM", -ENOMEM},
     {"UV_ENOTCONN", -ENOTCONN},
+    {"UV_ENOTSUP", -ENOTSUP},
     {"UV_EPERM", -EPERM},
+    {"UV_EPROTO", -EPROTO},
     {"UV_ETIMEDOUT", -ETIMEDOUT},
     {NULL, 0}};
 
@@ -40,19 +42,14 @@ static const pair_t states[] = {
 #undef XX
         {NULL, 0}};
 
-static const pair_t phases[] = {{"NONE", UVSMTP_PHASE_NONE},
-                                {"CONNECT", UVSMTP_PHASE_CONNECT},
-                                {"GREETING", UVSMTP_PHASE_GREETING},
-                                {"HELLO", UVSMTP_PHASE_HELLO},
-                                {"MAIL", UVSMTP_PHASE_MAIL},
-                                {"RCPT", UVSMTP_PHASE_RCPT},
-                                {"DATA", UVSMTP_PHASE_DATA},
-                                {"TEXT", UVSMTP_PHASE_TEXT},
-                                {"DOT", UVSMTP_PHASE_DOT},
-                                {"COMMAND", UVSMTP_PHASE_COMMAND},
-                                {"QUIT", UVSMTP_PHASE_QUIT},
-                                {"TLS", UVSMTP_PHASE_TLS},
-                                {NULL, 0}};
+static const pair_t phases[] = {
+    {"NONE", UVSMTP_PHASE_NONE},         {"CONNECT", UVSMTP_PHASE_CONNECT},
+    {"GREETING", UVSMTP_PHASE_GREETING}, {"HELLO", UVSMTP_PHASE_HELLO},
+    {"MAIL", UVSMTP_PHASE_MAIL},         {"RCPT", UVSMTP_PHASE_RCPT},
+    {"DATA", UVSMTP_PHASE_DATA},         {"TEXT", UVSMTP_PHASE_TEXT},
+    {"DOT", UVSMTP_PHASE_DOT},           {"COMMAND", UVSMTP_PHASE_COMMAND},
+    {"QUIT", UVSMTP_PHASE_QUIT},         {"TLS", UVSMTP_PHASE_TLS},
+    {"AUTH", UVSMTP_PHASE_AUTH},         {NULL, 0}};
 
 static int number_of(const pair_t* list, const char* name) {
   for (; list->name != NULL; list++)

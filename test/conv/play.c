@@ -19,6 +19,7 @@ void play_fail(play_t* p, const char* format, ...) {
   vprintf(format, args);
   printf(" (server octets %zu, client octets %zu)\n", p->fed, p->said);
   va_end(args);
+  p->failed = 1;
   longjmp(p->over, 1);
 }
 
@@ -29,6 +30,8 @@ void play_trace(void* arg, int kind, const char* text, size_t len) {
   check_hook(p);
   if (kind != UVSMTP_TRACE_TEXT && memchr(text, '\n', len) != NULL)
     play_fail(p, "a traced line with a line end in it");
+  if (kind == UVSMTP_TRACE_SENT) secret_traced(p, text, len);
+  secret_text(p, "a trace", text, len);
 }
 
 /* ------------------------------------------------- after each call */
@@ -46,6 +49,7 @@ static void take_event(play_t* p, const uvsmtp_event_t* event) {
   if (call->has_body && p->sources[i].released != 1)
     play_fail(p, "call %zu: an event before the release", i);
   snap_take(&p->snaps[i], event);
+  watch_event(p, event);
   p->snaps[i].fed = p->fed;
   judge_shape(p, i);
 }
@@ -68,11 +72,36 @@ static void look_at_wait(play_t* p) {
   p->serial = serial;
 }
 
-void play_collect(play_t* p) {
+static void take_events(play_t* p) {
   uvsmtp_event_t event = UVSMTP_EVENT_INIT;
 
   while (uvsmtp_proto_next(p->proto, &event)) take_event(p, &event);
   look_at_wait(p);
+  secret_blocks(p);
+}
+
+/* What the host does for a mechanism at once: 1 when there was something. */
+static int help(play_t* p) {
+  if (p->woken) {
+    p->woken = 0;
+    uvsmtp_proto_resume(p->proto);
+    return 1;
+  }
+  if (!(uvsmtp_proto_wants(p->proto) & UVSMTP_WANTS_WORK)) return 0;
+  if (uvsmtp_proto_wait(p->proto, NULL) != UVSMTP_PHASE_AUTH)
+    play_fail(p, "work without its deadline");
+  if (++p->works > 1000000) play_fail(p, "work without end");
+  if (p->mode == MODE_WORK && p->works == p->at) {
+    p->cut = 1;
+    return 0;
+  }
+  uvsmtp_proto_work(p->proto);
+  return 1;
+}
+
+void play_collect(play_t* p) {
+  take_events(p);
+  while (!p->cut && !p->winding && help(p)) take_events(p);
 }
 
 /* ------------------------------------------------------ the two sides */
@@ -125,6 +154,7 @@ static void take_output(play_t* p, const uvsmtp_slice_t* slices, size_t count,
     }
     done += some;
   }
+  watch_said(p, p->d->say.at + p->said, n);
   uvsmtp_proto_sent(p->proto, n);
   p->said += n;
   play_collect(p);
@@ -157,6 +187,12 @@ void play_drain(play_t* p, size_t limit, int soft) {
     }
     if (n > 0) take_output(p, slices, count, n);
   }
+}
+
+int play_lacks(play_t* p) {
+  if (p->mode != MODE_OOM || p->alloc.failed == 0) return 0;
+  p->cut = 1;
+  return 1;
 }
 
 /* The engine may have had to give up: the play then ends here. */
@@ -202,6 +238,7 @@ static void feed(play_t* p, const char* at, size_t n) {
 
   if (copy == NULL) abort();
   memcpy(copy, at, n);
+  watch_heard(p, at, n);
   uvsmtp_proto_feed(p->proto, copy, n);
   /* A deadline covers a whole reply, however slowly it comes. */
   if (memchr(at, '\n', n) == NULL &&
@@ -251,59 +288,6 @@ static void hear(play_t* p, size_t i) {
 
 /* -------------------------------------------------------------- steps */
 
-static void submit(play_t* p, size_t i) {
-  const call_t* call = &p->d->calls[i];
-  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(call->op);
-  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
-  uvsmtp_rcpt_t* rcpts = calloc(call->nrcpts + 1, sizeof(*rcpts));
-  const uvsmtp_rcpt_t** list = calloc(call->nrcpts + 1, sizeof(*list));
-  size_t j;
-  int rc;
-
-  if (rcpts == NULL || list == NULL) abort();
-  source_begin(&p->sources[i], p, call);
-  for (j = 0; j < call->nrcpts; j++) {
-    rcpts[j].size = sizeof(rcpts[j]);
-    rcpts[j].address = call->rcpts[j].address;
-    rcpts[j].options = call->rcpts[j].options.list;
-    rcpts[j].noptions = call->rcpts[j].options.n;
-    list[j] = &rcpts[j];
-  }
-  m.from = call->text;
-  m.rcpts = list;
-  m.nrcpts = call->nrcpts;
-  m.mail_options = call->options.list;
-  m.nmail_options = call->options.n;
-  m.rcpt_options = call->rcpt_options.list;
-  m.nrcpt_options = call->rcpt_options.n;
-  m.flags = call->flags;
-  m.line_ends = call->line_ends;
-  m.body = r.body = call->has_body ? &p->sources[i].source : NULL;
-  if (call->op == UVSMTP_OP_SEND) {
-    r.message = &m;
-  } else {
-    r.text = call->text;
-    r.options = call->options.list;
-    r.noptions = call->options.n;
-  }
-  r.line_ends = call->line_ends;
-  r.last = call->last;
-  r.tls = call->tls;
-  r.data = (void*)call;
-  rc = uvsmtp_proto_submit(p->proto, &r);
-  free(rcpts);
-  free(list);
-  if (rc == -ENOMEM && p->mode == MODE_OOM && p->alloc.failed > 0) {
-    p->cut = 1;
-    return;
-  }
-  if (rc != call->refusal)
-    play_fail(p, "submit: expected %s, got %s", error_name(call->refusal),
-              error_name(rc));
-  p->taken[i] = rc == 0;
-  play_collect(p);
-}
-
 static void check_extn(play_t* p, const step_t* s) {
   const char* params = uvsmtp_proto_extn(p->proto, s->text);
 
@@ -320,21 +304,49 @@ static void expect_wants(play_t* p, int wants) {
   if (got != wants) play_fail(p, "wants: expected %d, got %d", wants, got);
 }
 
+int play_pauses(play_t* p) {
+  if (p->mode == MODE_SHAKE && ++p->shakes == p->at) p->cut = 1;
+  return p->cut;
+}
+
 static void shake(play_t* p, const step_t* s) {
   if (uvsmtp_proto_wait(p->proto, NULL) != UVSMTP_PHASE_TLS)
     play_fail(p, "a handshake without its deadline");
-  if (p->mode == MODE_SHAKE && ++p->shakes == p->at) {
-    p->cut = 1;
-    return;
-  }
+  if (play_pauses(p)) return;
   if (s->kind == STEP_SECURE) {
     expect_wants(p, s->number);
-    uvsmtp_proto_secured(p->proto, 1);
+    /* Where trust was wanted, nobody asks again. */
+    uvsmtp_proto_secured(p->proto,
+                         s->trusted && (p->mode == MODE_WHOLE ||
+                                        !(s->number & UVSMTP_WANTS_TRUST)));
   } else {
     if (!(uvsmtp_proto_wants(p->proto) & UVSMTP_WANTS_TLS))
       play_fail(p, "no handshake is wanted");
     uvsmtp_proto_lost(p->proto, s->number);
   }
+}
+
+/* A mechanism waits for the host, or for who has its token. */
+static void go_on(play_t* p, const step_t* s) {
+  if (uvsmtp_proto_wait(p->proto, NULL) != UVSMTP_PHASE_AUTH && !play_lacks(p))
+    play_fail(p, "a mechanism that waits without its deadline");
+  if (play_pauses(p)) return;
+  /* It is no source's octets that it waits for. */
+  uvsmtp_proto_resume(p->proto);
+  play_collect(p);
+  if (s->kind == STEP_TOKEN)
+    creds_token(p, s);
+  else
+    own_wake(p);
+}
+
+static void check_auth(play_t* p, const step_t* s) {
+  const char* want = s->text == NULL ? "none" : s->text;
+  const char* got = uvsmtp_proto_auth(p->proto);
+
+  if (got == NULL) got = "none";
+  if (strcmp(want, got) != 0)
+    play_fail(p, "logged in by: expected %s, got %s", want, got);
 }
 
 static void timeout(play_t* p, const step_t* s) {
@@ -373,6 +385,7 @@ void play_step(play_t* p, size_t i) {
 
   p->line = s->line;
   if (opens(s) && (uvsmtp_proto_wants(p->proto) & UVSMTP_WANTS_OPEN)) {
+    memset(&p->watch, 0, sizeof(p->watch));
     uvsmtp_proto_up(p->proto);
     play_collect(p);
   }
@@ -383,7 +396,7 @@ void play_step(play_t* p, size_t i) {
   if (out_of_memory(p)) return;
   switch (s->kind) {
     case STEP_CALL:
-      submit(p, (size_t)s->number);
+      play_submit(p, (size_t)s->number);
       return;
     case STEP_SAY:
       say(p, i);
@@ -406,11 +419,21 @@ void play_step(play_t* p, size_t i) {
     case STEP_NO_TLS:
       shake(p, s);
       break;
+    case STEP_TOKEN:
+    case STEP_WAKE:
+      go_on(p, s);
+      break;
+    case STEP_AUTH:
+      check_auth(p, s);
+      return;
     case STEP_TIMEOUT:
       timeout(p, s);
       break;
     case STEP_CANCEL:
       uvsmtp_proto_cancel(p->proto);
+      break;
+    case STEP_OVERDUE:
+      uvsmtp_proto_overdue(p->proto, (uint64_t)s->number);
       break;
     case STEP_RESUME:
       resume(p);

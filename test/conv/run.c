@@ -27,10 +27,14 @@ static const plan_t plans[] = {
     {"cut: deadline", MODE_CUT, END_TIMEOUT, 0},
     {"cut: cancel", MODE_CUT, END_CANCEL, 0},
     {"cut: free", MODE_CUT, END_FREE, 0},
-    {"handshake: end of file", MODE_SHAKE, END_EOF, 0},
-    {"handshake: deadline", MODE_SHAKE, END_TIMEOUT, 0},
-    {"handshake: cancel", MODE_SHAKE, END_CANCEL, 0},
-    {"handshake: free", MODE_SHAKE, END_FREE, 0},
+    {"wait: end of file", MODE_SHAKE, END_EOF, 0},
+    {"wait: deadline", MODE_SHAKE, END_TIMEOUT, 0},
+    {"wait: cancel", MODE_SHAKE, END_CANCEL, 0},
+    {"wait: free", MODE_SHAKE, END_FREE, 0},
+    {"work: end of file", MODE_WORK, END_EOF, 0},
+    {"work: deadline", MODE_WORK, END_TIMEOUT, 0},
+    {"work: cancel", MODE_WORK, END_CANCEL, 0},
+    {"work: free", MODE_WORK, END_FREE, 0},
     {"stop: end of file", MODE_STOP, END_EOF, 0},
     {"stop: deadline", MODE_STOP, END_TIMEOUT, 0},
     {"stop: cancel", MODE_STOP, END_CANCEL, 0},
@@ -113,7 +117,9 @@ static int play_doubts(const dialogue_t* d, const plan_t* plan,
 }
 
 static int play_plan(const dialogue_t* d, const plan_t* plan,
-                     const snap_t* refs, size_t requests, size_t* plays) {
+                     const play_t* first, size_t* plays) {
+  const snap_t* refs = first->snaps;
+
   switch (plan->mode) {
     case MODE_SPLIT:
       if (d->hear.len < 2) return 1;
@@ -122,12 +128,14 @@ static int play_plan(const dialogue_t* d, const plan_t* plan,
       return play_places(d, plan, refs, 0, d->hear.len, plays);
     case MODE_SHAKE:
       return play_places(d, plan, refs, 1, d->nshakes, plays);
+    case MODE_WORK:
+      return play_places(d, plan, refs, 1, first->works, plays);
     case MODE_STOP:
       if (d->say.len == 0) return 1;
       return play_places(d, plan, refs, 0, d->say.len, plays) &&
              play_doubts(d, plan, refs, plays);
     default:
-      return play_places(d, plan, refs, 1, requests, plays);
+      return play_places(d, plan, refs, 1, first->alloc.requests, plays);
   }
 }
 
@@ -158,7 +166,8 @@ static void play_all(const dialogue_t* d) {
     int fine;
 
     if (plans[i].mode == MODE_SHAKE && d->nshakes == 0) continue;
-    fine = play_plan(d, &plans[i], first.snaps, first.alloc.requests, &plays);
+    if (plans[i].mode == MODE_WORK && first.works == 0) continue;
+    fine = play_plan(d, &plans[i], &first, &plays);
     report(d, plans[i].label, plays, fine);
   }
   play_free(&first);
@@ -175,6 +184,7 @@ int main(int argc, char** argv) {
 
     for (d = first; d != NULL; d = d->next) {
       play_all(d);
+      creds_drop(d);
       dialogues++;
     }
     script_free(first);

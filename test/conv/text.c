@@ -2,6 +2,7 @@
 /* text.c: words, quotes and escapes of scripts, and the memory that they are
  * kept in. */
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,11 @@ void script_error(const char* file, int line, const char* format, ...) {
   fputc('\n', stderr);
   va_end(args);
   exit(2);
+}
+
+int script_named(const char* file, int line, int number, const char* name) {
+  if (number == ANY) script_error(file, line, "%s?", name);
+  return number;
 }
 
 void* keep(size_t n) {
