@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "scram.h"
 #include "secure.h"
 
 enum { LINE_MAX_OCTETS = 4096, CLIENTS_MAX = 4096 };
@@ -262,16 +263,58 @@ static int swallow(peer_t* p) {
   return -1;
 }
 
-static int expect(peer_t* p, const char* want) {
+static int expect(peer_t* p, const char* want, int whole) {
   char line[LINE_MAX_OCTETS];
   if (read_line(p, line, sizeof(line)) != 0) {
     p->error = "no line from the client";
     return -1;
   }
-  if (strncmp(line, want, strlen(want)) == 0) return 0;
+  if (strncmp(line, want, strlen(want)) == 0 &&
+      (!whole || strlen(line) == strlen(want))) {
+    return 0;
+  }
   fprintf(stderr, "peer: got \"%s\", want \"%s\"\n", line, want);
   p->error = "another line than expected";
   return -1;
+}
+
+/* A challenge, and what the client makes of it. */
+static int challenge(peer_t* p, const char* text, char* line) {
+  if (send_all(p, "334 ", 4) != 0 || send_line(p, text) != 0) return -1;
+  return read_line(p, line, LINE_MAX_OCTETS);
+}
+
+/* lies: the proof of the server is one of somebody else. */
+static int scram(peer_t* p, const char* arg, int lies) {
+  char words[3][256];
+  char line[LINE_MAX_OCTETS];
+  char answer[SCRAM_LINE];
+  const char* said;
+  scram_t s;
+  memset(&s, 0, sizeof(s));
+  if (sscanf(arg, "%255s %255s %255s", words[0], words[1], words[2]) != 3) {
+    abort();
+  }
+  s.hash = words[0];
+  s.iterations = (unsigned int)strtoul(words[1], NULL, 10);
+  s.password = words[2];
+  s.lies = lies;
+  p->error = "that is not SCRAM";
+  if (read_line(p, line, sizeof(line)) != 0) return -1;
+  said = line + strlen("AUTH SCRAM-") + strlen(s.hash) + 1;
+  if (strncmp(line, "AUTH SCRAM-", 11) != 0 ||
+      strncmp(line + 11, s.hash, strlen(s.hash)) != 0 || said[-1] != ' ') {
+    return -1;
+  }
+  if (scram_first(&s, said, answer) != 0) return -1;
+  if (challenge(p, answer, line) != 0) return -1;
+  p->error = NULL;
+  if (scram_final(&s, line, answer) != 0) return send_line(p, "535 wrong");
+  p->error = "that is not SCRAM's end";
+  if (challenge(p, answer, line) != 0) return -1;
+  if (strcmp(line, lies ? "*" : "") != 0) return -1;
+  p->error = NULL;
+  return send_line(p, lies ? "501 as you like" : "235 welcome");
 }
 
 static int step(peer_t* p, const char* line) {
@@ -286,13 +329,17 @@ static int step(peer_t* p, const char* line) {
   if (strcmp(line, "NEXT") == 0) return accept_next(p);
   if (strcmp(line, "TLS") == 0) return begin_tls(p);
   if (strcmp(line, "NOTIFY") == 0) return end_tls(p, 1);
+  if (strncmp(line, "SCRAM ", 6) == 0) return scram(p, arg, 0);
+  if (strncmp(line, "LIE ", 4) == 0) return scram(p, arg, 1);
   switch (line[0]) {
     case 'S':
       return send_line(p, arg);
     case 'R':
       return send_all(p, arg, strlen(arg));
     case 'C':
-      return expect(p, arg);
+      return expect(p, arg, 0);
+    case 'L':
+      return expect(p, arg, 1);
     case 'T':
       return read_text(p);
     case 'B':

@@ -21,6 +21,7 @@ enum peer_flags {
  *   S text    sends the line and CRLF
  *   R text    sends the text without CRLF
  *   C text    reads a line, which must begin with the text
+ *   L text    reads a line, which must be the text
  *   T         reads lines up to and including "."
  *   B n       reads n octets
  *   I n text  sends the octets of text one by one, n milliseconds apart, then
@@ -35,6 +36,11 @@ enum peer_flags {
  *   TLS       a handshake, as the server; what follows goes through TLS (not
  *             I, SHUT). The certificate is that of peer_certificate
  *   NOTIFY    says that TLS is over (close_notify), and ends it
+ *   SCRAM hash n password  AUTH by SCRAM with this hash (SHA-1, SHA-256), n
+ *             iterations and this password, up to the 235; or 535, where the
+ *             client has another one
+ *   LIE hash n password  the same, but that the server has not known it: what
+ *             it proves itself with is wrong; the client must then say "*"
  * The first connection is accepted before the first step. After the last step
  * the connection is kept until peer_finish, which is the same as STALL. Aborts
  * the program when there is no socket to be had. */

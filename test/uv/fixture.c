@@ -133,6 +133,9 @@ void on_call(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   call->code = reply == NULL ? 0 : uvsmtp_reply_code(reply);
   snprintf(call->text, sizeof(call->text), "%s",
            reply == NULL ? "" : uvsmtp_reply_text(reply, NULL));
+  snprintf(
+      call->detail, sizeof(call->detail), "%s",
+      uvsmtp_result_detail(result) == NULL ? "" : uvsmtp_result_detail(result));
   for (i = 0; i < 8 && i < uvsmtp_result_rcpt_count(result); i++) {
     call->rcpts[i] = uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(result, i));
   }

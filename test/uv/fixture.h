@@ -53,7 +53,8 @@ typedef struct call_s {
   int outcome;
   int code; /* of the reply, 0 for none */
   char text[128];
-  int rcpts[8]; /* outcomes */
+  char detail[256]; /* uvsmtp_result_detail, "" for none */
+  int rcpts[8];     /* outcomes */
   /* Called last, from the completion. */
   void (*then)(struct call_s* call);
   void* arg;

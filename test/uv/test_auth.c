@@ -1,0 +1,845 @@
+/* SPDX-License-Identifier: MIT */
+/* test_auth.c: logins over real sockets and real TLS: who may be told a
+ * password, whose credentials are used when, and how long they live. */
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "login.h"
+#include "net.h"
+
+static void leave(fixture_t* f, uvsmtp_session_t* s, peer_t* peer) {
+  close_session(f, s);
+  assert_peer_done(peer);
+}
+
+/* --------------------------------------------------------- who may be told */
+
+/* Nothing is said of anybody in clear text, by no mechanism. */
+static void clear_text_is_for_nobody(void** state) {
+  fixture_t* f = *state;
+  static const char* const mechs[] = {NULL, "PLAIN", "LOGIN", "CRAM-MD5",
+                                      "SCRAM-SHA-256"};
+  size_t i;
+  for (i = 0; i < 5; i++) {
+    peer_t* peer = peer_play(
+        0,
+        GREETED OFFERS(
+            "SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN") "L NOOP\n S 250 ok\n" QUIT);
+    uvsmtp_credentials_t* who = joe(f, "sesame", mechs[i], 0);
+    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    call_t call = {0};
+    connect_to(f, s);
+    call = log_in(f, s, who);
+    assert_int_equal(UVSMTP_EAUTH, call.status);
+    assert_int_equal(UVSMTP_ETLS, call.cause);
+    assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
+    assert_int_equal(0, call.code);
+    assert_null(uvsmtp_session_auth(s));
+    /* And no message goes out under no name. */
+    call = deliver(f, s);
+    assert_int_equal(UVSMTP_EAUTH, call.status);
+    assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, call.outcome);
+    assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, call.rcpts[0]);
+    memset(&call, 0, sizeof(call));
+    assert_int_equal(0, CALL(&call, f, uvsmtp_noop(s, on_call, &call)));
+    wait_for(&call);
+    assert_int_equal(0, call.status);
+    quit(f, s);
+    uvsmtp_credentials_unref(who);
+    leave(f, s, peer);
+  }
+}
+
+static void clear_text_by_permission(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer =
+      peer_play(0, GREETED OFFERS("LOGIN PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  call_t login;
+  connect_to(f, s);
+  login = log_in(f, s, who);
+  assert_int_equal(0, login.status);
+  assert_int_equal(0, login.cause);
+  assert_int_equal(235, login.code);
+  assert_int_equal(UVSMTP_STATE_AUTH, login.stage);
+  assert_int_equal(UVSMTP_OUTCOME_NONE, login.outcome);
+  assert_string_equal("", login.detail);
+  assert_string_equal("PLAIN", uvsmtp_session_auth(s));
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  assert_null(uvsmtp_session_auth(s));
+  uvsmtp_credentials_unref(who);
+  leave(f, s, peer);
+}
+
+/* The flag may also be that one call's. */
+static void clear_text_for_once(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      0, GREETED OFFERS("PLAIN LOGIN") "L AUTH LOGIN am9l\n S 334 next\n"
+                                       "L c2VzYW1l\n" WELCOME QUIT);
+  uvsmtp_credentials_t* who = joe(f, "sesame", "PLAIN", 0);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  call_t call = {0};
+  connect_to(f, s);
+  assert_int_equal(
+      0, CALL(&call, f,
+              uvsmtp_auth(s, uvsmtp_mech("login"), who, 0, on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(UVSMTP_EAUTH, call.status);
+  assert_int_equal(UVSMTP_ETLS, call.cause);
+  assert_int_equal(
+      0, CALL(&call, f,
+              uvsmtp_auth(s, uvsmtp_mech("login"), who,
+                          UVSMTP_AUTH_ALLOW_PLAINTEXT, on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(0, call.status);
+  assert_int_equal(UVSMTP_STATE_AUTH_STEP, call.stage);
+  assert_string_equal("LOGIN", uvsmtp_session_auth(s));
+  quit(f, s);
+  uvsmtp_credentials_unref(who);
+  leave(f, s, peer);
+}
+
+/* Nobody listens between the ends of a Unix socket. */
+static void a_local_server_may_be_told(void** state) {
+  fixture_t* f = *state;
+  int given;
+  for (given = 0; given < 2; given++) {
+    peer_t* peer =
+        peer_play(PEER_UNIX, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME QUIT);
+    uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
+    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_DEFAULT, NULL, NULL);
+    if (given) {
+      uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+      struct sockaddr_un addr;
+      memset(&addr, 0, sizeof(addr));
+      addr.sun_family = AF_UNIX;
+      strcpy(addr.sun_path, peer_host(peer));
+      connection.fd = socket(AF_UNIX, SOCK_STREAM, 0);
+      assert_int_equal(
+          0, connect(connection.fd, (struct sockaddr*)&addr, sizeof(addr)));
+      assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+    } else {
+      connect_to(f, s);
+    }
+    assert_int_equal(0, log_in(f, s, who).status);
+    assert_string_equal("PLAIN", uvsmtp_session_auth(s));
+    quit(f, s);
+    uvsmtp_credentials_unref(who);
+    leave(f, s, peer);
+  }
+}
+
+/* TLS alone does not say whom one talks to. */
+static void a_stranger_within_tls(void** state) {
+  fixture_t* f = *state;
+  static const struct {
+    const char* name; /* that the certificate is to say */
+    unsigned int tls;
+    unsigned int auth;
+    int told;
+  } cases[] = {
+      {"mx.example", 0, 0, 0},
+      {"mx.example", 0, UVSMTP_AUTH_ALLOW_PLAINTEXT, 1},
+      {"localhost", 0, 0, 1},
+      /* Whoever does not want to know is not asked. */
+      {"mx.example", UVSMTP_TLS_INSECURE, 0, 1},
+  };
+  size_t i;
+  for (i = 0; i < 4; i++) {
+    char script[1024];
+    uvsmtp_credentials_t* who = joe(f, "sesame", NULL, cases[i].auth);
+    uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+    uvsmtp_tls_t* tls = NULL;
+    uvsmtp_session_t* s;
+    uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+    uvsmtp_session_config_t session = UVSMTP_SESSION_CONFIG_INIT;
+    call_t login;
+    peer_t* peer;
+    snprintf(script, sizeof(script), "%s%s%s",
+             GREETED OFFERS_TLS("PLAIN") STARTTLS OFFERS("PLAIN"),
+             cases[i].told ? AUTH_PLAIN WELCOME : "", QUIT);
+    peer = peer_play(0, script);
+    config.ca.base = peer_certificate(peer);
+    config.ca.len = strlen(peer_certificate(peer));
+    config.flags = cases[i].tls;
+    assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
+    target.host = peer_host(peer);
+    target.port = peer_port(peer);
+    target.tls_settings = tls;
+    target.tls_name = cases[i].name;
+    session.target = &target;
+    session.local_name = "client.example";
+    assert_int_equal(0, uvsmtp_session_new(&s, f->env, &session));
+    connect_to(f, s);
+    login = log_in(f, s, who);
+    assert_int_equal(cases[i].told ? 0 : UVSMTP_EAUTH, login.status);
+    assert_int_equal(cases[i].told ? 0 : UVSMTP_ETLS, login.cause);
+    quit(f, s);
+    uvsmtp_credentials_unref(who);
+    uvsmtp_tls_unref(tls);
+    leave(f, s, peer);
+  }
+}
+
+/* ------------------------------------------------------ those of the target */
+
+/* Where TLS would be as it comes, it is required. */
+static void credentials_want_tls(void** state) {
+  fixture_t* f = *state;
+  static const int policies[] = {UVSMTP_TLS_DEFAULT, UVSMTP_TLS_OPPORTUNISTIC,
+                                 UVSMTP_TLS_REQUIRED};
+  size_t i;
+  for (i = 0; i < 3; i++) {
+    peer_t* peer = peer_play(0, GREETED OFFERS("PLAIN") QUIT);
+    uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
+    uvsmtp_session_t* s = session_for(f, peer, policies[i], NULL, who);
+    call_t send;
+    uvsmtp_credentials_unref(who);
+    connect_to(f, s);
+    send = deliver(f, s);
+    assert_int_equal(UVSMTP_ETLS, send.status);
+    assert_int_equal(UVSMTP_ENOTSUPPORTED, send.cause);
+    quit(f, s);
+    leave(f, s, peer);
+  }
+}
+
+/* They may be let off that; and NONE is NONE, but then nothing is told. */
+static void credentials_without_tls(void** state) {
+  fixture_t* f = *state;
+  static const struct {
+    int policy;
+    unsigned int flags;
+  } cases[] = {
+      {UVSMTP_TLS_DEFAULT, UVSMTP_AUTH_ALLOW_PLAINTEXT},
+      {UVSMTP_TLS_OPPORTUNISTIC, UVSMTP_AUTH_ALLOW_PLAINTEXT},
+      {UVSMTP_TLS_NONE, UVSMTP_AUTH_ALLOW_PLAINTEXT},
+      {UVSMTP_TLS_NONE, 0},
+  };
+  size_t i;
+  for (i = 0; i < 4; i++) {
+    int told = cases[i].flags != 0;
+    peer_t* peer =
+        peer_play(0, told ? GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT
+                          : GREETED OFFERS("PLAIN") QUIT);
+    uvsmtp_credentials_t* who = joe(f, "sesame", NULL, cases[i].flags);
+    uvsmtp_session_t* s = session_for(f, peer, cases[i].policy, NULL, who);
+    call_t send;
+    uvsmtp_credentials_unref(who);
+    connect_to(f, s);
+    send = deliver(f, s);
+    assert_int_equal(told ? 0 : UVSMTP_EAUTH, send.status);
+    assert_int_equal(told ? 0 : UVSMTP_ETLS, send.cause);
+    assert_int_equal(
+        told ? UVSMTP_OUTCOME_ACCEPTED : UVSMTP_OUTCOME_NOT_ATTEMPTED,
+        send.outcome);
+    quit(f, s);
+    leave(f, s, peer);
+  }
+}
+
+/* A local server is told without TLS, and not asked for it. */
+static void credentials_of_a_local_target(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      PEER_UNIX, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_DEFAULT, NULL, who);
+  uvsmtp_credentials_unref(who);
+  connect_to(f, s);
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+/* hello, MAIL and a message each log in first, once. */
+static void every_way_in_logs_in(void** state) {
+  fixture_t* f = *state;
+  int way;
+  for (way = 0; way < 3; way++) {
+    peer_t* peer = peer_play(
+        0, way == 1 ? GREETED OFFERS_TLS("PLAIN") STARTTLS OFFERS("PLAIN")
+                          AUTH_PLAIN WELCOME
+               "C MAIL\n S 250 ok\n C RSET\n S 250 ok\n" SENT QUIT
+                    : GREETED OFFERS_TLS("PLAIN") STARTTLS OFFERS("PLAIN")
+                          AUTH_PLAIN WELCOME SENT QUIT);
+    uvsmtp_tls_t* tls = trust(peer);
+    uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
+    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_DEFAULT, tls, who);
+    call_t first = {0};
+    uvsmtp_credentials_unref(who);
+    uvsmtp_tls_unref(tls);
+    assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
+    if (way == 0) {
+      assert_int_equal(0, CALL(&first, f, uvsmtp_hello(s, on_call, &first)));
+    } else if (way == 1) {
+      assert_int_equal(
+          0, CALL(&first, f,
+                  uvsmtp_mail(s, "a@example.org", NULL, 0, on_call, &first)));
+      assert_int_equal(0, uvsmtp_rset(s, NULL, NULL));
+    }
+    assert_int_equal(0, deliver(f, s).status);
+    if (way < 2) assert_int_equal(0, first.status);
+    assert_string_equal("PLAIN", uvsmtp_session_auth(s));
+    quit(f, s);
+    leave(f, s, peer);
+  }
+}
+
+static void implicit_tls_is_enough(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      0, "TLS\n" GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_tls_t* tls = trust(peer);
+  uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
+  uvsmtp_credentials_unref(who);
+  uvsmtp_tls_unref(tls);
+  connect_to(f, s);
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+/* Over a connection of the caller's own, too. */
+static void a_given_connection_logs_in(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      0, "TLS\n" GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_tls_t* tls = trust(peer);
+  uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
+  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+  struct sockaddr_storage addr;
+  socklen_t len = net_address(&addr, peer_host(peer), peer_port(peer));
+  uvsmtp_credentials_unref(who);
+  uvsmtp_tls_unref(tls);
+  connection.fd = socket(addr.ss_family, SOCK_STREAM, 0);
+  assert_int_equal(0, connect(connection.fd, (struct sockaddr*)&addr, len));
+  assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+  assert_int_equal(0, deliver(f, s).status);
+  assert_string_equal("PLAIN", uvsmtp_session_auth(s));
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+/* After LHLO as well (RFC 2033 5). */
+static void lmtp_logs_in(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(0, GREETED
+                           "C LHLO client.example\n S 250-peer\n"
+                           "S 250 AUTH PLAIN\n" AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_session_t* s = NULL;
+  target.host = peer_host(peer);
+  target.port = peer_port(peer);
+  target.credentials = who;
+  config.flags = UVSMTP_SESSION_LMTP;
+  config.target = &target;
+  config.local_name = "client.example";
+  assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+  uvsmtp_credentials_unref(who);
+  connect_to(f, s);
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+/* ------------------------------------------------------------- what follows */
+
+/* What the server refused stays refused, until somebody else is let in. */
+static void nothing_leaves_after_a_refusal(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      0, GREETED OFFERS(
+             "PLAIN") "L AUTH PLAIN AGpvZQB3cm9uZw==\n" WRONG
+                      "L NOOP\n S 250 ok\n" AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_credentials_t* bad =
+      joe(f, "wrong", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* good =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  call_t call;
+  call_t mail = {0};
+  connect_to(f, s);
+  call = log_in(f, s, bad);
+  assert_int_equal(UVSMTP_EAUTH, call.status);
+  assert_int_equal(0, call.cause);
+  assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
+  assert_int_equal(535, call.code);
+  assert_string_equal("wrong", call.text);
+  assert_null(uvsmtp_session_auth(s));
+  call = deliver(f, s);
+  assert_int_equal(UVSMTP_EAUTH, call.status);
+  assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, call.outcome);
+  assert_int_equal(
+      0,
+      CALL(&mail, f, uvsmtp_mail(s, "a@example.org", NULL, 0, on_call, &mail)));
+  wait_for(&mail);
+  assert_int_equal(UVSMTP_EAUTH, mail.status);
+  assert_int_equal(0, CALL(&call, f, uvsmtp_noop(s, on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(0, call.status);
+  assert_int_equal(0, log_in(f, s, good).status);
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  uvsmtp_credentials_unref(bad);
+  uvsmtp_credentials_unref(good);
+  leave(f, s, peer);
+}
+
+/* ... and in the next session nobody remembers. */
+static void a_refusal_ends_with_the_session(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      0, GREETED OFFERS("PLAIN") "C AUTH PLAIN\n" WRONG QUIT
+                                 "CLOSE\n NEXT\n" GREETED OFFERS("PLAIN")
+                                     SENT QUIT);
+  uvsmtp_credentials_t* bad =
+      joe(f, "wrong", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  connect_to(f, s);
+  assert_int_equal(UVSMTP_EAUTH, log_in(f, s, bad).status);
+  assert_int_equal(UVSMTP_EAUTH, deliver(f, s).status);
+  uvsmtp_credentials_unref(bad);
+  quit(f, s);
+  connect_to(f, s);
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+/* One login is enough; a second one of the same says so at once, one of others
+ * is an error. */
+static void logged_in_already(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer =
+      peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* other =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, who);
+  connect_to(f, s);
+  assert_int_equal(0, log_in(f, s, who).status);
+  assert_int_equal(0, log_in(f, s, who).status);
+  assert_int_equal(UV_EALREADY, log_in(f, s, other).status);
+  assert_string_equal("PLAIN", uvsmtp_session_auth(s));
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  uvsmtp_credentials_unref(who);
+  uvsmtp_credentials_unref(other);
+  leave(f, s, peer);
+}
+
+/* Those that are gone are never taken for others at the same address. */
+static void nobody_inherits_a_login(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME QUIT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  int i;
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  connect_to(f, s);
+  assert_int_equal(0, log_in(f, s, who).status);
+  uvsmtp_credentials_unref(who);
+  for (i = 0; i < 8; i++) {
+    who = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    assert_int_equal(UV_EALREADY, log_in(f, s, who).status);
+    uvsmtp_credentials_unref(who);
+  }
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+/* ------------------------------------------------- by one mechanism, or none
+ */
+
+static void a_mechanism_that_is_not_offered(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      0,
+      GREETED OFFERS("PLAIN LOGIN") "L AUTH CRAM-MD5\n S 504 no such\n" QUIT);
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", "CRAM-MD5", UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  call_t call;
+  connect_to(f, s);
+  call = log_in(f, s, who);
+  assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
+  assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
+  assert_int_equal(
+      0, CALL(&call, f,
+              uvsmtp_auth(s, uvsmtp_mech("CRAM-MD5"), who,
+                          UVSMTP_AUTH_ALLOW_PLAINTEXT, on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
+  /* Asked for by force, the server says it. */
+  assert_int_equal(
+      0, CALL(&call, f,
+              uvsmtp_auth(s, uvsmtp_mech("CRAM-MD5"), who,
+                          UVSMTP_AUTH_ALLOW_PLAINTEXT | UVSMTP_AUTH_FORCE,
+                          on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(UVSMTP_EAUTH, call.status);
+  assert_int_equal(504, call.code);
+  quit(f, s);
+  uvsmtp_credentials_unref(who);
+  leave(f, s, peer);
+}
+
+static void a_server_without_auth(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(0, GREETED HELLO QUIT);
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, who);
+  call_t call;
+  uvsmtp_credentials_unref(who);
+  connect_to(f, s);
+  call = deliver(f, s);
+  assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
+  assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
+  assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, call.outcome);
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+static void calls_that_are_refused(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(0, GREETED QUIT);
+  uvsmtp_credentials_config_t config = UVSMTP_CREDENTIALS_CONFIG_INIT;
+  uvsmtp_credentials_t* who;
+  uvsmtp_credentials_t* bearer;
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  call_t hello = {0};
+  call_t login;
+  call_t dead = {0};
+  config.user = "joe";
+  config.token = "tok-1";
+  bearer = someone(f, &config);
+  who = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  /* Without a connection: as any call. */
+  assert_int_equal(0, CALL(&hello, f, uvsmtp_hello(s, on_call, &hello)));
+  wait_for(&hello);
+  login = log_in(f, s, who);
+  assert_true(hello.status != 0);
+  assert_int_equal(hello.status, login.status);
+  connect_to(f, s);
+  assert_int_equal(UV_EINVAL, uvsmtp_login(s, NULL, on_call, &dead));
+  assert_int_equal(UV_EINVAL, uvsmtp_auth(s, NULL, who, 0, on_call, &dead));
+  assert_int_equal(
+      UV_EINVAL, uvsmtp_auth(s, uvsmtp_mech("PLAIN"), NULL, 0, on_call, &dead));
+  /* There is no password, or no token. */
+  assert_int_equal(UV_EINVAL, uvsmtp_auth(s, uvsmtp_mech("PLAIN"), bearer, 0,
+                                          on_call, &dead));
+  assert_int_equal(UV_EINVAL, uvsmtp_auth(s, uvsmtp_mech("XOAUTH2"), who, 0,
+                                          on_call, &dead));
+  quit(f, s);
+  assert_int_equal(0, uvsmtp_session_close(s, on_session_closed, f));
+  assert_int_equal(UV_ECANCELED, uvsmtp_login(s, who, on_call, &dead));
+  assert_int_equal(UV_ECANCELED, uvsmtp_auth(s, uvsmtp_mech("PLAIN"), who, 0,
+                                             on_call, &dead));
+  run_until(f, &f->closed, 1);
+  assert_int_equal(0, dead.times);
+  uvsmtp_credentials_unref(who);
+  uvsmtp_credentials_unref(bearer);
+  assert_peer_done(peer);
+}
+
+/* ----------------------------------------------------------------- in time */
+
+/* The server takes its time, at each place where it has the word. */
+static void a_login_ends_in_time(void** state) {
+  fixture_t* f = *state;
+  static const char* const scripts[] = {
+      GREETED OFFERS("LOGIN") "C AUTH LOGIN\n STALL\n",
+      GREETED OFFERS("LOGIN") "C AUTH LOGIN\n S 334 so\n L c2VzYW1l\n STALL\n",
+      GREETED OFFERS("LOGIN") "C AUTH LOGIN\n S 334 so\n L c2VzYW1l\n"
+                              "S 334 !\n L *\n STALL\n",
+  };
+  static const int stages[] = {UVSMTP_STATE_AUTH, UVSMTP_STATE_AUTH_STEP,
+                               UVSMTP_STATE_AUTH_CANCEL};
+  size_t i;
+  for (i = 0; i < 6; i++) {
+    peer_t* peer = peer_play(0, scripts[i / 2]);
+    uvsmtp_credentials_t* who =
+        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
+    call_t login = {0};
+    connect_to(f, s);
+    if (i % 2 == 0) {
+      timeouts.auth = 30;
+      assert_int_equal(0, uvsmtp_session_set_timeouts(s, &timeouts));
+    } else {
+      call_t hello = {0};
+      assert_int_equal(0, CALL(&hello, f, uvsmtp_hello(s, on_call, &hello)));
+      wait_for(&hello);
+      assert_int_equal(0, uvsmtp_timeouts_all(&timeouts, 30));
+      assert_int_equal(30, timeouts.auth);
+      assert_int_equal(0, uvsmtp_session_set_timeouts(s, &timeouts));
+    }
+    login = log_in(f, s, who);
+    assert_int_equal(UV_ETIMEDOUT, login.status);
+    assert_int_equal(stages[i / 2], login.stage);
+    assert_int_equal(UVSMTP_STATE_CLOSED, uvsmtp_session_state(s));
+    assert_null(uvsmtp_session_auth(s));
+    uvsmtp_credentials_unref(who);
+    close_session(f, s);
+    (void)peer_finish(peer, NULL);
+  }
+}
+
+/* The default, and never, both are long. */
+static void a_login_may_take_long(void** state) {
+  fixture_t* f = *state;
+  int never;
+  for (never = 0; never < 2; never++) {
+    peer_t* peer =
+        peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN "STALL\n" WELCOME QUIT);
+    uvsmtp_credentials_t* who =
+        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
+    call_t login = {0};
+    timeouts.command = 20;
+    timeouts.auth = never ? -1 : 0;
+    connect_to(f, s);
+    assert_int_equal(0, uvsmtp_session_set_timeouts(s, &timeouts));
+    timeouts.auth = -2;
+    assert_int_equal(UV_EINVAL, uvsmtp_session_set_timeouts(s, &timeouts));
+    assert_int_equal(0, CALL(&login, f, uvsmtp_login(s, who, on_call, &login)));
+    run_to_stall(f, peer, 1);
+    run_for(f, 60);
+    assert_int_equal(0, login.times);
+    peer_go(peer);
+    wait_for(&login);
+    assert_int_equal(0, login.status);
+    quit(f, s);
+    uvsmtp_credentials_unref(who);
+    leave(f, s, peer);
+  }
+}
+
+/* ------------------------------------------------------------- references */
+
+/* The caller's reference goes at once: each call, target and session keeps its
+ * own. */
+static void credentials_outlive_their_maker(void** state) {
+  fixture_t* f = *state;
+  enum { SESSIONS = 20 };
+  uvsmtp_session_t* s[SESSIONS];
+  peer_t* peer[SESSIONS];
+  call_t login[SESSIONS];
+  int i;
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  memset(login, 0, sizeof(login));
+  for (i = 0; i < SESSIONS; i++) {
+    uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+    peer[i] = peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME QUIT);
+    target.host = peer_host(peer[i]);
+    target.port = peer_port(peer[i]);
+    target.tls = UVSMTP_TLS_NONE;
+    target.credentials = who;
+    /* Configured, for once, or for a call. */
+    s[i] =
+        session_for(f, peer[i], UVSMTP_TLS_NONE, NULL, i % 3 == 0 ? who : NULL);
+    assert_int_equal(
+        0, uvsmtp_connect(s[i], i % 3 == 1 ? &target : NULL, NULL, NULL));
+    assert_int_equal(
+        0, CALL(&login[i], f,
+                i % 3 == 2 ? uvsmtp_login(s[i], who, on_call, &login[i])
+                           : uvsmtp_hello(s[i], on_call, &login[i])));
+  }
+  uvsmtp_credentials_unref(who);
+  for (i = 0; i < SESSIONS; i++) {
+    wait_for(&login[i]);
+    assert_int_equal(0, login[i].status);
+    assert_string_equal("PLAIN", uvsmtp_session_auth(s[i]));
+  }
+  for (i = 0; i < SESSIONS; i++) {
+    quit(f, s[i]);
+    leave(f, s[i], peer[i]);
+  }
+}
+
+/* A session that is closed before its login had a turn, or in it. */
+static void closed_with_a_login_in_the_queue(void** state) {
+  fixture_t* f = *state;
+  int when;
+  for (when = 0; when < 3; when++) {
+    peer_t* peer =
+        peer_play(0, when < 2 ? "STALL\n" GREETED
+                              : GREETED OFFERS("PLAIN") AUTH_PLAIN "STALL\n");
+    uvsmtp_credentials_t* who =
+        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    call_t login = {0};
+    assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
+    assert_int_equal(0, CALL(&login, f, uvsmtp_login(s, who, on_call, &login)));
+    assert_int_equal(0, uvsmtp_login(s, who, NULL, NULL));
+    uvsmtp_credentials_unref(who);
+    if (when > 0) run_to_stall(f, peer, 1);
+    assert_int_equal(0, login.times);
+    f->calling++;
+    assert_int_equal(0, uvsmtp_session_close(s, on_session_closed, f));
+    f->calling--;
+    assert_int_equal(0, login.times);
+    run_until(f, &f->closed, when + 1);
+    assert_int_equal(1, login.times);
+    assert_int_equal(UV_ECANCELED, login.status);
+    (void)peer_finish(peer, NULL);
+  }
+}
+
+/* Each connection of a session logs in anew, until the target is another. */
+static void reconnects_log_in_again(void** state) {
+  fixture_t* f = *state;
+  static const char once[] =
+      GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT "CLOSE\n NEXT\n";
+  char script[2048];
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s;
+  peer_t* peer;
+  call_t call = {0};
+  int i;
+  snprintf(script, sizeof(script), "%s%s%s%s", once, once,
+           GREETED OFFERS("PLAIN") SENT QUIT "CLOSE\n NEXT\n", once);
+  *strrchr(script, 'C') = '\0'; /* the last CLOSE */
+  peer = peer_play(0, script);
+  s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, who);
+  uvsmtp_credentials_unref(who);
+  target.host = peer_host(peer);
+  target.port = peer_port(peer);
+  for (i = 0; i < 4; i++) {
+    assert_int_equal(
+        0, CALL(&call, f,
+                uvsmtp_connect(s, i == 2 ? &target : NULL, on_call, &call)));
+    wait_for(&call);
+    assert_null(uvsmtp_session_auth(s));
+    assert_int_equal(0, deliver(f, s).status);
+    assert_int_equal(i == 2, uvsmtp_session_auth(s) == NULL);
+    quit(f, s);
+  }
+  leave(f, s, peer);
+}
+
+/* Nobody wants to know how it went. */
+static void no_completion(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer =
+      peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
+  uvsmtp_credentials_t* who =
+      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
+  assert_int_equal(0, uvsmtp_login(s, who, NULL, NULL));
+  uvsmtp_credentials_unref(who);
+  assert_int_equal(0, deliver(f, s).status);
+  quit(f, s);
+  leave(f, s, peer);
+}
+
+/* From within a completion: another login, and the session's end. */
+static void then_again(call_t* call) {
+  uvsmtp_credentials_t* who = call->arg;
+  assert_string_equal("PLAIN", uvsmtp_session_auth(call->session));
+  assert_int_equal(0, uvsmtp_login(call->session, who, NULL, NULL));
+  uvsmtp_credentials_unref(who);
+  assert_int_equal(
+      0, uvsmtp_session_close(call->session, on_session_closed, call->f));
+}
+
+static void closed_in_its_completion(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME "EOF");
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  call_t login = {0};
+  login.arg = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  login.then = then_again;
+  assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
+  assert_int_equal(
+      0, CALL(&login, f, uvsmtp_login(s, login.arg, on_call, &login)));
+  run_until(f, &f->closed, 1);
+  assert_int_equal(1, login.times);
+  assert_int_equal(0, login.status);
+  assert_peer_done(peer);
+}
+
+/* The server leaves in the middle of it. */
+static void the_connection_is_lost(void** state) {
+  fixture_t* f = *state;
+  static const char* const ends[] = {
+      "CLOSE\n", "RESET\n", "S 421 too much\n CLOSE\n",
+      "S 334 next\n C \nCLOSE\n", "S 250 not what it says\n"};
+  static const int statuses[] = {UVSMTP_EDISCONNECTED, UVSMTP_EDISCONNECTED,
+                                 UVSMTP_EAUTH, UVSMTP_EDISCONNECTED,
+                                 UVSMTP_EAUTH};
+  size_t i;
+  for (i = 0; i < 5; i++) {
+    char script[512];
+    peer_t* peer;
+    uvsmtp_credentials_t* who =
+        joe(f, "sesame", "LOGIN", UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    uvsmtp_session_t* s;
+    call_t login;
+    call_t send;
+    snprintf(script, sizeof(script), "%s%s",
+             GREETED OFFERS("LOGIN") "C AUTH LOGIN\n", ends[i]);
+    peer = peer_play(0, script);
+    s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    connect_to(f, s);
+    login = log_in(f, s, who);
+    assert_int_equal(statuses[i], login.status);
+    send = deliver(f, s);
+    assert_true(send.status != 0);
+    assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, send.outcome);
+    uvsmtp_credentials_unref(who);
+    leave(f, s, peer);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      LOGIN_TEST(clear_text_is_for_nobody),
+      LOGIN_TEST(clear_text_by_permission),
+      LOGIN_TEST(clear_text_for_once),
+      LOGIN_TEST(a_local_server_may_be_told),
+      LOGIN_TEST(a_stranger_within_tls),
+      LOGIN_TEST(credentials_want_tls),
+      LOGIN_TEST(credentials_without_tls),
+      LOGIN_TEST(credentials_of_a_local_target),
+      LOGIN_TEST(every_way_in_logs_in),
+      LOGIN_TEST(implicit_tls_is_enough),
+      LOGIN_TEST(a_given_connection_logs_in),
+      LOGIN_TEST(lmtp_logs_in),
+      LOGIN_TEST(nothing_leaves_after_a_refusal),
+      LOGIN_TEST(a_refusal_ends_with_the_session),
+      LOGIN_TEST(logged_in_already),
+      LOGIN_TEST(nobody_inherits_a_login),
+      LOGIN_TEST(a_mechanism_that_is_not_offered),
+      LOGIN_TEST(a_server_without_auth),
+      LOGIN_TEST(calls_that_are_refused),
+      LOGIN_TEST(a_login_ends_in_time),
+      LOGIN_TEST(a_login_may_take_long),
+      LOGIN_TEST(credentials_outlive_their_maker),
+      LOGIN_TEST(closed_with_a_login_in_the_queue),
+      LOGIN_TEST(reconnects_log_in_again),
+      LOGIN_TEST(no_completion),
+      LOGIN_TEST(closed_in_its_completion),
+      LOGIN_TEST(the_connection_is_lost),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
