@@ -66,6 +66,12 @@ unsigned int scram_salted(const scram_t* s, unsigned char* salted) {
   return size;
 }
 
+void scram_client_key(const scram_t* s, unsigned char* key) {
+  digest_t salted;
+  unsigned int size = scram_salted(s, salted);
+  hmac(s, salted, size, "Client Key", 10, key);
+}
+
 int scram_first(scram_t* s, const char* line, char answer[SCRAM_LINE]) {
   char text[SCRAM_LINE];
   const char* nonce;
@@ -110,7 +116,7 @@ int scram_final(scram_t* s, const char* line, char answer[SCRAM_LINE]) {
     return -1;
   }
   snprintf(all, sizeof(all), "%s,%s,%s", s->bare, s->first, text);
-  hmac(s, salted, size, "Client Key", 10, key);
+  scram_client_key(s, key);
   must(mbedtls_md(md_of(s), key, size, stored) == 0);
   hmac(s, stored, size, all, strlen(all), mac);
   for (i = 0; i < size; i++) differs |= (mac[i] ^ key[i]) != proof[i];

@@ -22,6 +22,9 @@ typedef struct scram_s {
 /* The password as it is compared: SCRAM_HASH_MAX octets of room. Its length. */
 unsigned int scram_salted(const scram_t* s, unsigned char* salted);
 
+/* Its ClientKey, of as many octets. */
+void scram_client_key(const scram_t* s, unsigned char* key);
+
 /* What the client says first, in base64, and the answer to it, likewise: 0, or
  * -1 when it makes no sense. */
 int scram_first(scram_t* s, const char* line, char answer[SCRAM_LINE]);
