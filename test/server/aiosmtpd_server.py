@@ -9,7 +9,7 @@ import ssl
 import sys
 
 from aiosmtpd.lmtp import LMTP
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 description = json.loads(sys.argv[1])
 numbers = itertools.count()
@@ -21,7 +21,14 @@ def word_of(table, address):
     return found and f"{found[0]} {found[1]}"
 
 
-def store(sender, address, content, tls):
+def authenticate(_server, _session, _envelope, _mechanism, data):
+    wanted = description["passwords"].get(data.login.decode())
+    return AuthResult(success=wanted is not None and
+                      data.password == wanted.encode(), handled=False,
+                      auth_data=data.login.decode())
+
+
+def store(sender, address, content, tls, user):
     box = os.path.join(description["mail"], address.split("@")[0], "Maildir")
     os.makedirs(f"{box}/new", exist_ok=True)
     name = f"{next(numbers):06}"
@@ -29,6 +36,8 @@ def store(sender, address, content, tls):
         f.write(f"Return-Path: <{sender}>\r\n".encode())
         if tls is not None:
             f.write(f"Received: by {tls.version()}\r\n".encode())
+        if user is not None:
+            f.write(f"Received: from {user}\r\n".encode())
         f.write(content)
     os.rename(f"{box}/{name}", f"{box}/new/{name}")
 
@@ -62,7 +71,8 @@ class Handler:
             if not verdict:
                 # It takes the brackets of a null sender for the address.
                 store(envelope.mail_from.strip("<>"), address, envelope.content,
-                      server.transport.get_extra_info("ssl_object"))
+                      server.transport.get_extra_info("ssl_object"),
+                      session.auth_data)
         if not self.lmtp:
             return "250 2.0.0 stored"
         # It knows of one reply only: this is one a recipient (RFC 2033 4.2).
@@ -83,17 +93,22 @@ async def serve():
 
     def maker(name):
         small = name == "small"
-        lmtp = name.startswith("lmtp")
+        lmtp = "lmtp" in name
         kind = LMTP if lmtp else Legacy if name == "legacy" else SMTP
+        login = name in description["logins"]
+        upgrades = name.endswith(("starttls", "submission", "login"))
         return lambda: kind(
             Handler(lmtp), hostname="mx.example.test", enable_SMTPUTF8=True,
             data_size_limit=description["small" if small else "size"],
-            tls_context=tls if name.endswith("starttls") else None, loop=loop)
+            tls_context=tls if upgrades else None, auth_required=login,
+            # It does not see TLS that was there from the start.
+            auth_require_tls=upgrades or not login,
+            authenticator=authenticate, loop=loop)
 
     for name, port in description["ports"].items():
         await loop.create_server(
             maker(name), "127.0.0.1", port,
-            ssl=tls if name in ("smtps", "lmtps") else None)
+            ssl=tls if name.endswith("s") else None)
     for name, path in description["paths"].items():
         await loop.create_unix_server(maker(name), path)
     await loop.create_future()

@@ -20,13 +20,27 @@ function wordOf(table, address) {
   return Object.assign(new Error(found[1]), { responseCode: found[0] });
 }
 
-function store(sender, address, content, tls) {
+function onAuth(auth, session, callback) {
+  const password = description.passwords[auth.username];
+  if (auth.method === 'XOAUTH2') {
+    const good = description.tokens[auth.username] === auth.accessToken;
+    callback(null, good ? { user: auth.username } :
+      { data: { status: '401', schemes: 'bearer', scope: 'mail' } });
+    return;
+  }
+  const good = password !== undefined && (auth.method === 'CRAM-MD5' ?
+    auth.validatePassword(password) : auth.password === password);
+  callback(null, good ? { user: auth.username } : {});
+}
+
+function store(sender, address, content, tls, user) {
   const box = path.join(description.mail, address.split('@')[0], 'Maildir');
   const name = String(++number).padStart(6, '0');
   fs.mkdirSync(path.join(box, 'new'), { recursive: true });
   fs.writeFileSync(path.join(box, name), Buffer.concat(
     [Buffer.from(`Return-Path: <${sender}>\r\n`),
       Buffer.from(tls ? `Received: by ${tls.version}\r\n` : ''),
+      Buffer.from(user ? `Received: from ${user}\r\n` : ''),
       ...content]));
   fs.renameSync(path.join(box, name), path.join(box, 'new', name));
 }
@@ -54,7 +68,8 @@ function finish(stream, session, lmtp, content, callback) {
   }
   const from = session.envelope.mailFrom.address || '';
   to.forEach((address, i) => {
-    if (!verdicts[i]) store(from, address, content, session.tlsOptions);
+    if (!verdicts[i])
+      store(from, address, content, session.tlsOptions, session.user);
   });
   callback(null, lmtp ?
     to.map((address, i) => verdicts[i] || `2.1.5 <${address}> stored`) :
@@ -65,6 +80,10 @@ const tls = {
   key: fs.readFileSync(description.key),
   cert: fs.readFileSync(description.chain),
 };
+const login = {
+  authOptional: false, disabledCommands: [],
+  authMethods: ['PLAIN', 'LOGIN', 'CRAM-MD5', 'XOAUTH2'],
+};
 const special = {
   legacy: { disabledCommands: ['AUTH', 'STARTTLS', 'EHLO'] },
   small: { size: description.small },
@@ -74,6 +93,12 @@ const special = {
   smtps: { ...tls, secure: true },
   lmtp_starttls: { ...tls, lmtp: true, disabledCommands: ['AUTH'] },
   lmtps: { ...tls, lmtp: true, secure: true },
+  submission: { ...tls, ...login },
+  submissions: { ...tls, ...login, secure: true },
+  lmtp_login: { ...tls, ...login, lmtp: true },
+  lmtp_logins: { ...tls, ...login, lmtp: true, secure: true },
+  clear: { ...login, disabledCommands: ['STARTTLS'] },
+  clear_lmtp: { ...login, lmtp: true, disabledCommands: ['STARTTLS'] },
   bare: {
     hidePIPELINING: true, hide8BITMIME: true, hideSMTPUTF8: true,
     hideSize: true, hideENHANCEDSTATUSCODES: true, hideDSN: true,
@@ -85,7 +110,7 @@ function serve(name, where) {
     name: 'mx.example.test', size: description.size, logger: false,
     authOptional: true, disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
-    onMailFrom, onRcptTo,
+    onAuth, onMailFrom, onRcptTo,
     onData(stream, session, callback) {
       const content = [];
       stream.on('data', (chunk) => content.push(chunk));

@@ -16,9 +16,10 @@ import sys
 import unittest
 
 import client
+from certificates import openssl
 from processes import (free_port, listens, need_root, program, read, user_ids,
                        write)
-from servers import USERS, Secured, Server, fill
+from servers import USERS, Login, Secured, Server, fill
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, "..", "..", "build-servers")
@@ -88,6 +89,8 @@ class Other(Server):
     # Ports for TLS, and what makes us do without at the others.
     SECURED = ("starttls", "smtps")
     CLEAR = ()
+    # Ports that take nothing before AUTH: those without TLS begin with "clear".
+    LOGINS = ("submission", "submissions")
     WORDS = WORDS
     SENDERS = SENDERS
     # The end of a line in what is stored, and the header lines on top of it.
@@ -104,7 +107,8 @@ class Other(Server):
         self.port = {}
 
     def take_ports(self):
-        self.port = {name: free_port() for name in (*self.PORTS, *self.SECURED)}
+        self.port = {name: free_port() for name in (
+            *self.PORTS, *self.SECURED, *self.LOGINS)}
         return {name.upper(): port for name, port in self.port.items()}
 
     def take_values(self):
@@ -133,6 +137,17 @@ class Other(Server):
         }
         return {name: known[name](self.port[name]) for name in self.SECURED}
 
+    def submission(self):
+        return {"submission": Secured(self.port["submission"]),
+                "submissions": Secured(self.port["submissions"], "smtps", ())}
+
+    def logins(self):
+        return {name: Login(self.port[name],
+                            "none" if name.startswith("clear") else
+                            "implicit" if name.endswith("s") else "required",
+                            "lmtp" in name)
+                for name in self.LOGINS}
+
     def without_tls(self):
         return None if self.CLEAR else self.port["smtp"]
 
@@ -159,10 +174,15 @@ log_file_path = @DIR@/spool/%slog
 pid_file_path = @DIR@/spool/pid
 syslog_timestamp = false
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = @SMTP@ : @LEGACY@ : @SMALL@ : @STARTTLS@ : @SMTPS@
-tls_on_connect_ports = @SMTPS@
+daemon_smtp_ports = @SMTP@ : @LEGACY@ : @SMALL@ : @STARTTLS@ : @SMTPS@ : \
+  @SUBMISSION@ : @SUBMISSIONS@ : @CLEAR@
+tls_on_connect_ports = @SMTPS@ : @SUBMISSIONS@
 message_size_limit = ${if eq{$received_port}{@SMALL@}{@LIMIT@}{@MIB@M}}
-tls_advertise_hosts = ${if eq{$received_port}{@STARTTLS@}{*}}
+tls_advertise_hosts = ${if inlist{$received_port}\
+  {@STARTTLS@ : @SUBMISSION@}{*}}
+auth_advertise_hosts = ${if or{{eq{$received_port}{@CLEAR@}}\
+  {and{{def:tls_in_cipher}\
+  {inlist{$received_port}{@SUBMISSION@ : @SUBMISSIONS@}}}}}{*}}
 tls_resumption_hosts = *
 tls_certificate = @CHAIN@
 tls_privatekey = @KEY@
@@ -194,6 +214,10 @@ hello:
   accept
 
 sender:
+  deny message = 5.7.0 Authentication required
+    condition = ${if inlist{$received_port}\
+      {@SUBMISSION@ : @SUBMISSIONS@ : @CLEAR@}}
+    !authenticated = *
 @SENDERS@
   accept
 
@@ -224,6 +248,30 @@ maildir:
   create_directory
   return_path_add
   user = Debian-exim
+
+begin authenticators
+
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${lookup{$auth2}lsearch{@DIR@/passwords}\
+    {${if eq{$value}{$auth3}}}{no}}
+  server_set_id = $auth2
+
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = ${lookup{$auth1}lsearch{@DIR@/passwords}\
+    {${if eq{$value}{$auth2}}}{no}}
+  server_set_id = $auth1
+
+cram:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${lookup{$auth1}lsearch{@DIR@/passwords}{$value}fail}
+  server_set_id = $auth1
 """
 
 
@@ -240,8 +288,11 @@ class Exim(Other):
     line wherever that is missing."""
     LOG = "spool/mainlog"
     PORTS = ("smtp", "legacy", "small")
+    LOGINS = ("submission", "submissions", "clear")
     NULL_SENDER = rb"Return-path: <>\n"
     BY_TLS = rb"\(TLS(1\.[23])\) tls TLS_"
+    MECHS = ("CRAM-MD5", "PLAIN", "LOGIN")
+    WHOM = rb" A=\w+:%s "
 
     def configure(self):
         need_root()
@@ -262,6 +313,8 @@ class Exim(Other):
         write(self.conf, fill(EXIM_CONF, values))
         write(f"{self.dir}/users", "".join(
             f"{user}: {user}\n" for user in [*USERS, "datatemp", "spam"]))
+        write(f"{self.dir}/passwords", "".join(
+            f"{name}: {word}\n" for name, word in self.PEOPLE.items()))
         for name in ("spool", "mail"):
             os.mkdir(f"{self.dir}/{name}")
         write(f"{self.dir}/{self.LOG}", "")
@@ -285,6 +338,7 @@ class Exim(Other):
 
 OPENSMTPD_CONF = """\
 table names file:@DIR@/names
+table passwords file:@DIR@/passwords
 smtp max-message-size @MIB@M
 smtp limit max-rcpt 10000
 smtp limit max-mails 100000
@@ -297,6 +351,10 @@ listen on 127.0.0.1 port @STARTTLS@ tls pki ours hostname mx.example.test \
   filter all
 listen on 127.0.0.1 port @SMTPS@ smtps pki ours hostname mx.example.test \
   filter all
+listen on 127.0.0.1 port @SUBMISSION@ tls-require auth <passwords> pki ours \
+  hostname mx.example.test filter all
+listen on 127.0.0.1 port @SUBMISSIONS@ smtps auth <passwords> pki ours \
+  hostname mx.example.test filter all
 action store maildir "@DIR@/mail/%{dest.user}/Maildir" virtual <names>
 match from any for domain example.test action store
 """
@@ -360,6 +418,9 @@ class OpenSmtpd(Other):
             "CHAINED": ", ".join(filters)}))
         os.chmod(self.conf, 0o600)
         write(f"{self.dir}/names", "@ opensmtpd\n")
+        write(f"{self.dir}/passwords", "".join(
+            f"{name} {openssl('passwd', '-6', word).decode()}"
+            for name, word in self.PEOPLE.items()))
         self.start = os.path.join(self.dir, "start")
         write(self.start, OPENSMTPD_START)
         os.mkdir(f"{self.dir}/mail")
@@ -423,7 +484,6 @@ class Chasquid(Other):
     have no business there (RFC 7686): nothing is to leave this machine.
     """
     SENDER = "sender@example.onion"
-    PORTS = ("smtp", "submission", "submissions")
     SECURED = ()
     CLEAR = ("--tls", "none")
     BY_TLS = rb"\(over SMTP, TLS-(1\.[23]), "
@@ -431,6 +491,9 @@ class Chasquid(Other):
     REFUSED = dict.fromkeys(
         ("first line is a dot", "first line begins with a dot", "only dots",
          "no blank line", "empty"), (554, "5.6.0"))
+    MECHS = ("PLAIN",)
+    PEOPLE = {"alice@example.test": "secret",
+              "bob@example.test": "p@ss w0rd, ="}
     WORDS = {"nouser": Refusal(550, "5.1.1", "user does not exist"),
              "datatemp": WORDS["datatemp"],
              "spam": Refusal(554, "5.7.1", "Content refused", final=True)}
@@ -456,6 +519,10 @@ class Chasquid(Other):
                 f" exit {1 if r.code < 500 else 20} ;;"
                 for word, r in self.WORDS.items() if r.final)}))
         os.mkdir(f"{self.dir}/data")
+        for name, word in self.PEOPLE.items():
+            subprocess.run([f"{chasquid}-util", f"--configdir={self.conf}",
+                            "user-add", name, f"--password={word}"],
+                           check=True, stdout=subprocess.DEVNULL)
         self.argv = [chasquid, f"-config_dir={self.conf}"]
 
     def command(self):
@@ -467,10 +534,6 @@ class Chasquid(Other):
     def secured(self):
         return {"starttls": Secured(self.port["smtp"])}
 
-    def submission(self):
-        return {"submission": Secured(self.port["submission"]),
-                "submissions": Secured(self.port["submissions"], "smtps", ())}
-
 
 # ------------------------------------------------- aiosmtpd, npm's smtp-server
 
@@ -479,6 +542,9 @@ class Programmed(Other):
     Maildirs, from the description that it gets as its argument."""
     PORTS = ("smtp", "legacy", "small", "lmtp")
     SECURED = ("starttls", "smtps", "lmtp_starttls", "lmtps")
+    LOGINS = ("submission", "submissions", "lmtp_login", "lmtp_logins", "clear",
+              "clear_lmtp")
+    WHOM = rb"Received: from %s\r\n"
     VERDICTS = {word: (r.outcome, r.code) for word, r in WORDS.items()
                 if r.final}
     BY_TLS = rb"Received: by TLSv(1\.[23])\r\n"
@@ -501,6 +567,8 @@ class Programmed(Other):
                      for w, r in self.WORDS.items() if r.final},
             "senders": {w: [r.code, f"{r.enhanced} {r.text}"]
                         for w, r in self.SENDERS.items()},
+            "logins": self.LOGINS, "passwords": self.PEOPLE,
+            "tokens": {name: self.token(name) for name in self.PEOPLE},
         }
 
     def ready(self):
@@ -542,6 +610,7 @@ class NpmSmtpServer(Programmed):
     takes SMALL octets."""
     PORTS = ("smtp", "legacy", "small", "lmtp", "bare")
     MODES = PIPELINED
+    MECHS = ("CRAM-MD5", "XOAUTH2", "PLAIN", "LOGIN")
 
     def configure(self):
         super().configure()

@@ -16,12 +16,15 @@ import subprocess
 import unittest
 
 import client
+import tokens
 from certificates import Authority
 from processes import (Daemon, free_port, have_ipv6, listens, need_root,
                        program, read, scratch, user_ids, wait_until, write)
 
 # Users of every server, so that each test can have one of its own.
 USERS = [f"user{n}" for n in range(1000)]
+# Those who may log in, with their passwords.
+PEOPLE = {"alice": "secret", "bob@example.test": "p@ss w0rd, ="}
 DELIVERY_TIMEOUT = 20
 
 
@@ -44,6 +47,14 @@ class Secured:
         return self.scheme == "smtps" or "implicit" in self.options
 
 
+@dataclasses.dataclass(frozen=True)
+class Login:
+    """A port that takes nothing before AUTH."""
+    port: int
+    tls: str = "required"  # the policy, by session.c's names
+    lmtp: bool = False
+
+
 class Server:
     """What the servers have in common: a directory, a child, a Maildir for
     each user."""
@@ -60,6 +71,13 @@ class Server:
 
     # Whether it resumes sessions; None: as it happens.
     RESUMES = True
+
+    # The mechanisms that it offers and we know, strongest first; who may log
+    # in; and what it writes on top of a message, or into its log, of one who
+    # did, None if nothing.
+    MECHS = ("PLAIN", "LOGIN")
+    PEOPLE = PEOPLE
+    WHOM = None
 
     def __init__(self):
         self.dir = None
@@ -100,6 +118,15 @@ class Server:
     def submission(self):
         """The same for ports that want to know who sends."""
         return {}
+
+    def token(self, user, good=True):
+        """One that says that its bearer is user, or one that is refused."""
+        return tokens.issue(user, expired=not good)
+
+    def logins(self):
+        """Name to Login, for each way to log in."""
+        return {name: Login(way.port, "implicit" if way.implicit else "required")
+                for name, way in self.submission().items()}
 
     def without_tls(self):
         """A port for SMTP that knows nothing of TLS, or None."""
@@ -207,6 +234,9 @@ smtpd_tls_received_header = yes
 smtpd_tls_loglevel = @LOGLEVEL@
 smtpd_tls_session_cache_database = btree:@DIR@/data/sessions
 smtpd_tls_CAfile = @CA@
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = @DIR@/sasl
+smtpd_sasl_authenticated_header = yes
 disable_dns_lookups = yes
 in_flow_delay = 0
 """
@@ -227,6 +257,17 @@ POSTFIX_MASTER = """\
   -o smtpd_tls_security_level=may -o tls_ssl_options=NO_TICKET
 127.0.0.1:@ACQUAINTED@ inet n - n - 50 smtpd
   -o smtpd_tls_security_level=encrypt -o smtpd_tls_req_ccert=yes
+127.0.0.1:@SUBMISSION@ inet n - n - 50 smtpd
+  -o smtpd_tls_security_level=encrypt -o smtpd_tls_auth_only=yes
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_sender_restrictions=permit_sasl_authenticated,reject
+127.0.0.1:@SUBMISSIONS@ inet n - n - 50 smtpd
+  -o smtpd_tls_security_level=encrypt -o smtpd_tls_wrappermode=yes
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_sender_restrictions=permit_sasl_authenticated,reject
+127.0.0.1:@CLEAR@ inet n - n - 50 smtpd
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_sender_restrictions=permit_sasl_authenticated,reject
 tlsmgr unix - - n 1000? 1 tlsmgr
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -275,10 +316,13 @@ class Postfix(Server):
     (also on ::1), required, which takes nothing before STARTTLS, acquainted,
     which wants to see a certificate too, and stateful, which keeps sessions
     where starttls and smtps hand out tickets. The others know nothing of TLS.
+    submission, submissions and clear take nothing before AUTH, for which they
+    need ask().
     """
     PORTS = ("smtp", "legacy", "small", "starttls", "required", "smtps",
-             "stateful", "acquainted")
+             "stateful", "acquainted", "submission", "submissions", "clear")
     LOGLEVEL = 1
+    WHOM = rb"\(Authenticated sender: %s\)"
 
     def configure(self):
         need_root()
@@ -358,6 +402,16 @@ class Postfix(Server):
     def without_tls(self):
         return self.smtp
 
+    def ask(self, dovecot):
+        """Has Dovecot look after AUTH: its mechanisms and its users."""
+        os.symlink(dovecot.sasl, f"{self.dir}/sasl")
+        self.MECHS, self.PEOPLE = dovecot.MECHS, dovecot.PEOPLE
+
+    def logins(self):
+        return {"submission": Login(self.port["submission"]),
+                "submissions": Login(self.port["submissions"], "implicit"),
+                "clear": Login(self.port["clear"], "none")}
+
 
 DOVECOT_CONF = """\
 base_dir = @DIR@/run
@@ -374,11 +428,25 @@ ssl_key = <@KEY@
 ssl_min_protocol = TLSv1.2
 default_internal_user = dovecot
 default_login_user = dovenull
-auth_username_format = %Ln
+auth_username_format = %Lu
+auth_username_chars =
 auth_failure_delay = 0
+auth_verbose = yes
+auth_mechanisms = @MECHS@ digest-md5
+# Who is refused is not to wait for it.
 passdb {
   driver = static
-  args = nopassword=y
+  args = noauthenticate nodelay=y
+}
+passdb {
+  driver = passwd-file
+  mechanisms = @BY_PASSWORD@
+  args = @DIR@/passwords
+}
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = @DIR@/oauth2
 }
 userdb {
   driver = passwd-file
@@ -419,10 +487,19 @@ service submission-login {
   }
 }
 submission_relay_host = 127.0.0.1
-submission_relay_port = @LMTP@
+submission_relay_port = @RELAY@
 service auth {
   unix_listener auth-userdb {
     mode = 0666
+  }
+  unix_listener @DIR@/sasl {
+    mode = 0666
+  }
+}
+# A wrong password is not to make the next one wait.
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
   }
 }
 service stats {
@@ -440,10 +517,19 @@ broken:{PLAIN}x::::::userdb_mail=maildir:/proc/nowhere/Maildir
 """
 
 
+# Tokens are checked here: nobody is asked.
+DOVECOT_OAUTH2 = """\
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix=@DIR@/keys/
+username_attribute = sub
+"""
+
+
 class Dovecot(Server):
     """Dovecot's LMTP server: a port, lmtp, which offers STARTTLS, lmtps, and a
     Unix socket, path. Also its submission server, whose ports submission and
-    submissions want to know who sends, and relay nothing.
+    submissions want to know who sends, and relay to a sink. At sasl it looks
+    after AUTH for Postfix.
 
     It knows USERS, full (over quota: refused at the end of a message) and
     broken (fails for now, at the end of a message).
@@ -452,6 +538,10 @@ class Dovecot(Server):
     UNKNOWN = "nobody"
     RESUMES = None  # each process has a key of its own, and may be new
     VERDICTS = {"full": ("rejected", 552), "broken": ("deferred", 451)}
+    MECHS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "OAUTHBEARER",
+             "XOAUTH2", "PLAIN", "LOGIN")
+    # SCRAM has a way of its own to say a comma and an equals sign.
+    PEOPLE = {**PEOPLE, "carol,=2c@example.test": "=2C,=3D"}
 
     def configure(self):
         need_root()
@@ -470,12 +560,22 @@ class Dovecot(Server):
         self.lmtp = self.port["lmtp"]
         chain, key = self.certify()
         self.path = os.path.join(self.dir, "lmtp.sock")
+        self.sasl = os.path.join(self.dir, "sasl")
         self.conf = os.path.join(self.dir, "dovecot.conf")
-        write(self.conf, fill(DOVECOT_CONF, {
+        self.relay = Sink(client.programs["sink"]).__enter__()
+        values = {
             "DIR": self.dir, "UID": uid, "GID": gid, "KEY": key, "CHAIN": chain,
-            **{name.upper(): port for name, port in self.port.items()}}))
+            "MECHS": " ".join(self.MECHS).lower(), "RELAY": self.relay.smtp,
+            "BY_PASSWORD": " ".join(mech for mech in self.MECHS
+                                    if "OAUTH" not in mech).lower(),
+            **{name.upper(): port for name, port in self.port.items()}}
+        write(self.conf, fill(DOVECOT_CONF, values))
+        write(f"{self.dir}/oauth2", fill(DOVECOT_OAUTH2, values))
+        write(f"{self.dir}/keys/default/HS256/default", tokens.KEY_BASE64)
+        write(f"{self.dir}/passwords", "".join(
+            f"{name}:{{PLAIN}}{word}\n" for name, word in self.PEOPLE.items()))
         write(f"{self.dir}/users", DOVECOT_USERS + "".join(
-            f"{user}:{{PLAIN}}x::::::\n" for user in USERS))
+            f"{user}:{{PLAIN}}x::::::\n" for user in (*USERS, *self.PEOPLE)))
         for name in ("mail", "state"):
             os.mkdir(f"{self.dir}/{name}")
             os.chown(f"{self.dir}/{name}", uid, gid)
@@ -501,6 +601,10 @@ class Dovecot(Server):
     def submission(self):
         return {"submission": Secured(self.port["submission"]),
                 "submissions": Secured(self.port["submissions"], "smtps", ())}
+
+    def stop(self):
+        super().stop()
+        self.relay.__exit__()
 
 
 class Sink:
