@@ -11,6 +11,8 @@ import sys
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, AuthResult
 
+IMPLICIT = ("smtps", "lmtps", "submissions", "lmtp_logins")
+
 description = json.loads(sys.argv[1])
 numbers = itertools.count()
 
@@ -108,7 +110,7 @@ async def serve():
     for name, port in description["ports"].items():
         await loop.create_server(
             maker(name), "127.0.0.1", port,
-            ssl=tls if name.endswith("s") else None)
+            ssl=tls if name in IMPLICIT else None)
     for name, path in description["paths"].items():
         await loop.create_unix_server(maker(name), path)
     await loop.create_future()

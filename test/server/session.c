@@ -24,8 +24,13 @@ enum {
 typedef struct run_s {
   uv_loop_t loop;
   uvsmtp_env_t* env;
-  uvsmtp_session_t* session; /* NULL: none, or gone */
-  uvsmtp_tls_t* tls;         /* NULL: the environment's */
+  uvsmtp_session_t* session;         /* NULL: none, or gone */
+  uvsmtp_tls_t* tls;                 /* NULL: the environment's */
+  uvsmtp_credentials_t* credentials; /* NULL: none */
+  json_t* tokens;                    /* what the credentials' hook answers */
+  json_t* asked;                     /* when it was asked: was it for another */
+  uvsmtp_token_query_t* query;       /* to be answered by the timer */
+  uv_timer_t timer;
   json_t* config;
   json_t* out;
   int done;
@@ -88,6 +93,8 @@ static void read_target(const run_t* run, const json_t* from,
   target->tls_name = string_of(from, "tls_name");
   target->bind_host = string_of(from, "bind_host");
   target->bind_port = (int)number_of(from, "bind_port");
+  if (json_is_true(json_object_get(from, "credentials")))
+    target->credentials = run->credentials;
 }
 
 static uvsmtp_source_t* text_source(run_t* run, const json_t* op, size_t i) {
@@ -172,6 +179,7 @@ static void on_result(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   run_t* run = data;
   json_t* out = run->out;
   const char* sender = uvsmtp_result_sender(result);
+  const char* detail = uvsmtp_result_detail(result);
   unsigned short code[3];
   const uvsmtp_reply_t* reply = uvsmtp_result_reply(result);
   (void)session;
@@ -190,6 +198,8 @@ static void on_result(uvsmtp_session_t* session, const uvsmtp_result_t* result,
     json_object_set_new(out, "enhanced",
                         json_pack("[iii]", code[0], code[1], code[2]));
   if (sender != NULL) json_object_set_new(out, "sender", json_string(sender));
+  if (detail != NULL)
+    json_object_set_new(out, "detail", octets_json(detail, strlen(detail)));
   if (uvsmtp_result_rcpt_count(result) > 0) {
     json_object_set_new(out, "refused", refused_json(result));
     json_object_set_new(out, "recipients", recipients_json(result));
@@ -227,9 +237,14 @@ static json_t* tls_json(const uvsmtp_tls_info_t* info) {
 /* What can be asked of the session after the call. */
 static void look(run_t* run) {
   const uvsmtp_session_t* s = run->session;
+  const char* auth;
   uv_os_fd_t fd;
   json_t* out = run->out;
   if (s == NULL) return;
+  auth = uvsmtp_session_auth(s);
+  json_object_set_new(out, "auth",
+                      auth == NULL ? json_null() : json_string(auth));
+  json_object_set(out, "asked", run->asked);
   json_object_set_new(out, "state",
                       json_string(uvsmtp_state_name(uvsmtp_session_state(s))));
   json_object_set_new(out, "open",
@@ -357,6 +372,72 @@ static int call_connect(run_t* run, const json_t* op) {
 static int call_starttls(run_t* run, const json_t* op) {
   (void)op;
   return uvsmtp_starttls(run->session, on_result, run);
+}
+
+/* The hook's answer comes when it is not expected any more. */
+static void on_timer(uv_timer_t* timer) {
+  run_t* run = timer->data;
+  uvsmtp_token_query_t* query = run->query;
+  const json_t* token =
+      json_array_get(run->tokens, json_array_size(run->asked) - 1);
+  run->query = NULL;
+  if (json_is_string(token))
+    uvsmtp_token_done(query, 0, json_string_value(token),
+                      json_string_length(token));
+  else
+    uvsmtp_token_done(query, UV_ENOENT, NULL, 0);
+}
+
+static int on_token(void* arg, uvsmtp_token_query_t* query) {
+  run_t* run = arg;
+  if (run->query != NULL) die("a second query");
+  json_array_append_new(run->asked,
+                        json_integer(uvsmtp_token_query_refresh(query)));
+  run->query = query;
+  return uv_timer_start(&run->timer, on_timer, 1, 0);
+}
+
+/* ["credentials", {...}]: for login and auth, and for targets that say that
+ * they have them. With "tokens" a hook is asked, which answers with one after
+ * the other; null is an error. */
+static int call_credentials(run_t* run, const json_t* op) {
+  uvsmtp_credentials_config_t config = UVSMTP_CREDENTIALS_CONFIG_INIT;
+  const json_t* from = json_array_get(op, 1);
+  json_t* tokens = json_object_get(from, "tokens");
+  const char* why = NULL;
+  int err;
+  config.user = string_of(from, "user");
+  config.password = string_of(from, "password");
+  config.authzid = string_of(from, "authzid");
+  config.token = string_of(from, "token");
+  config.mechs = string_of(from, "mechs");
+  config.flags = (unsigned int)number_of(from, "flags");
+  json_decref(run->tokens);
+  run->tokens = json_incref(tokens);
+  json_array_clear(run->asked);
+  if (tokens != NULL) {
+    config.token_cb = on_token;
+    config.token_arg = run;
+  }
+  uvsmtp_credentials_unref(run->credentials);
+  run->credentials = NULL;
+  err = uvsmtp_credentials_new(&run->credentials, &config, &why);
+  if (why != NULL) json_object_set_new(run->out, "why", json_string(why));
+  set_status(run, err);
+  run->done = 1;
+  return err;
+}
+
+static int call_login(run_t* run, const json_t* op) {
+  (void)op;
+  return uvsmtp_login(run->session, run->credentials, on_result, run);
+}
+
+/* ["auth", mechanism, flags] */
+static int call_auth(run_t* run, const json_t* op) {
+  unsigned int flags = (unsigned int)json_integer_value(json_array_get(op, 2));
+  return uvsmtp_auth(run->session, uvsmtp_mech(text_at(op, 1)),
+                     run->credentials, flags, on_result, run);
 }
 
 static int call_ehlo(run_t* run, const json_t* op) {
@@ -496,11 +577,13 @@ static const verb_t verbs[] = {
     {"idle", call_idle},         {"close", call_close},
     {"end", call_end},           {"starttls", call_starttls},
     {"tls", call_tls},           {"stats", call_stats},
-    {"forget", call_forget},
+    {"forget", call_forget},     {"credentials", call_credentials},
+    {"login", call_login},       {"auth", call_auth},
 };
 
 static int needs_session(const char* name) {
-  static const char* const without[] = {"session", "tls", "stats", "forget"};
+  static const char* const without[] = {"session", "tls", "stats", "forget",
+                                        "credentials"};
   size_t i;
   for (i = 0; i < sizeof(without) / sizeof(without[0]); i++)
     if (strcmp(name, without[i]) == 0) return 0;
@@ -538,10 +621,14 @@ static void tidy(run_t* run) {
   uv_run(&run->loop, UV_RUN_DEFAULT);
   if (uvsmtp_env_close(run->env, NULL, NULL) != 0) die("the session is left");
   uvsmtp_tls_unref(run->tls);
+  uvsmtp_credentials_unref(run->credentials);
+  uv_close((uv_handle_t*)&run->timer, NULL);
   uv_run(&run->loop, UV_RUN_DEFAULT);
   if (uv_loop_close(&run->loop) != 0) die("handles are left");
   json_decref(run->out);
   json_decref(run->config);
+  json_decref(run->tokens);
+  json_decref(run->asked);
 }
 
 int main(void) {
@@ -549,9 +636,11 @@ int main(void) {
   char* line = NULL;
   size_t cap = 0;
   alarm(LIFETIME);
-  if (uv_loop_init(&run.loop) != 0 ||
+  if (uv_loop_init(&run.loop) != 0 || uv_timer_init(&run.loop, &run.timer) ||
       uvsmtp_env_new(&run.env, &run.loop, NULL) != 0)
     die("no environment");
+  run.timer.data = &run;
+  run.asked = json_array();
   while (getline(&line, &cap, stdin) > 0) {
     json_error_t error;
     json_t* op = json_loads(line, JSON_ALLOW_NUL, &error);
