@@ -10,6 +10,7 @@ void facts_init(facts_t* f) {
   memset(f, 0, sizeof(*f));
   f->starttls = -1;
   f->ms[CONNECT] = f->ms[GREETING] = f->ms[HELLO] = f->ms[SHAKE] = -1;
+  f->ms[LOGIN] = -1;
 }
 
 void facts_free(facts_t* f) {
@@ -19,6 +20,7 @@ void facts_free(facts_t* f) {
   json_decref(f->reply);
   json_decref(f->extensions);
   json_decref(f->tls);
+  json_decref(f->detail);
   facts_init(f);
 }
 
@@ -38,13 +40,13 @@ static json_t* ms_json(double ms) {
 
 json_t* facts_json(const run_t* run, const verdict_t* v, const facts_t* f,
                    const char* error) {
-  json_t* times =
-      json_pack("{s:o, s:o, s:o, s:o}", "connect", ms_json(f->ms[CONNECT]),
-                "greeting", ms_json(f->ms[GREETING]), "hello",
-                ms_json(f->ms[HELLO]), "tls", ms_json(f->ms[SHAKE]));
+  json_t* times = json_pack(
+      "{s:o, s:o, s:o, s:o, s:o}", "connect", ms_json(f->ms[CONNECT]),
+      "greeting", ms_json(f->ms[GREETING]), "hello", ms_json(f->ms[HELLO]),
+      "tls", ms_json(f->ms[SHAKE]), "auth", ms_json(f->ms[LOGIN]));
   return json_pack(
       "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, "
-      "s:o}",
+      "s:o, s:o, s:o}",
       "status", v->status, "error",
       error == NULL ? json_null() : text_json(error, strlen(error)), "stage",
       f->stage == NULL ? json_null() : json_string(f->stage), "reply",
@@ -56,7 +58,7 @@ json_t* facts_json(const run_t* run, const verdict_t* v, const facts_t* f,
       address_json(f->local[0]), "attempts", run_attempts_json(run), "ms",
       times, "starttls",
       f->starttls < 0 ? json_null() : json_boolean(f->starttls), "tls",
-      borrowed(f->tls));
+      borrowed(f->tls), "auth", auth_json(run), "detail", borrowed(f->detail));
 }
 
 /* -------------------------------------------------------------- people */
@@ -183,6 +185,7 @@ static void print_times(const facts_t* f, int lmtp) {
   printf("connect %.1f ms", f->ms[CONNECT]);
   print_time("greeting", f->ms[GREETING], f->starttls == 1 ? -1 : f->ms[SHAKE]);
   print_time(hello, f->ms[HELLO], f->starttls == 1 ? f->ms[SHAKE] : -1);
+  print_time("AUTH", f->ms[LOGIN], -1);
   putchar('\n');
 }
 
@@ -221,6 +224,12 @@ static void print_tls(const run_t* run, const facts_t* f,
   putchar('\n');
 }
 
+static void print_login(const run_t* run) {
+  if (run->auth == NULL) return;
+  print_label("login");
+  auth_print(run, stdout);
+}
+
 void facts_print(const run_t* run, const facts_t* f,
                  const uvsmtp_tls_info_t* info) {
   int lmtp = run->o.server.lmtp;
@@ -238,6 +247,7 @@ void facts_print(const run_t* run, const facts_t* f,
   print_attempts(run);
   print_times(f, lmtp);
   print_tls(run, f, info);
+  print_login(run);
   print_reply("greeting", f->greeting, 1);
   print_reply(lmtp ? "LHLO" : "EHLO", f->ehlo, !f->esmtp);
   print_reply("HELO", f->helo, 1);

@@ -4,51 +4,12 @@
  * the session, and one that can't be read is no reason to call. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tool.h"
-
-/* There is no loop yet to hear of signals. */
-static volatile sig_atomic_t stopped;
-
-static void stop(int signum) {
-  (void)signum;
-  stopped = 1;
-}
-
-/* Holds the signals back but where ppoll lets them in, so that none comes just
- * before a read that would wait. *before gets the mask to wait with. */
-static void hold_signals(sigset_t* before) {
-  static const int signums[2] = {SIGINT, SIGTERM};
-  struct sigaction act;
-  struct sigaction old;
-  sigset_t held;
-  size_t i;
-  memset(&act, 0, sizeof(act));
-  act.sa_handler = stop;
-  sigemptyset(&held);
-  for (i = 0; i < 2; i++) {
-    (void)sigaddset(&held, signums[i]);
-    if (sigaction(signums[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-      (void)sigaction(signums[i], &act, NULL);
-  }
-  (void)sigprocmask(SIG_BLOCK, &held, before);
-}
-
-/* Waits until standard input has octets or an end. 0 or an errno. */
-static int await(const sigset_t* mask) {
-  struct pollfd poll_fd = {STDIN_FILENO, POLLIN, 0};
-  while (!stopped) {
-    if (ppoll(&poll_fd, 1, NULL, mask) >= 0) return 0;
-    if (errno != EINTR && errno != EAGAIN) return errno;
-  }
-  return EINTR;
-}
 
 /* Reads what is typed, up to the end. 0 or an errno. */
 static int read_typed(input_t* in, const sigset_t* mask) {
@@ -57,7 +18,7 @@ static int read_typed(input_t* in, const sigset_t* mask) {
         stderr);
   for (;;) {
     ssize_t n;
-    int rc = await(mask);
+    int rc = signals_await(STDIN_FILENO, mask);
     if (rc != 0) return rc;
     if (in->len == cap) {
       char* more;
@@ -74,17 +35,18 @@ static int read_typed(input_t* in, const sigset_t* mask) {
 }
 
 static int prepare_stdin(input_t* in) {
-  sigset_t before;
+  signals_t held;
   struct stat st;
   int flags = fcntl(STDIN_FILENO, F_GETFL);
   int rc;
   if (flags < 0) return errno;
   if ((flags & O_ACCMODE) == O_WRONLY) return EBADF;
   if (fstat(STDIN_FILENO, &st) == 0 && S_ISDIR(st.st_mode)) return EISDIR;
-  hold_signals(&before);
+  signals_hold(&held, 0);
   in->typing = isatty(STDIN_FILENO);
-  rc = in->typing ? read_typed(in, &before) : await(&before);
-  (void)sigprocmask(SIG_SETMASK, &before, NULL);
+  rc = in->typing ? read_typed(in, &held.before)
+                  : signals_await(STDIN_FILENO, &held.before);
+  signals_release(&held);
   return rc;
 }
 
@@ -100,13 +62,15 @@ int input_look(const char* path) {
   return 0;
 }
 
-int input_stopped(void) { return stopped; }
+int input_is_file(const char* file) {
+  return file != NULL && strcmp(file, "-") != 0;
+}
 
 int input_prepare(input_t* in, const char* file, char* error, size_t cap) {
   int rc;
   memset(in, 0, sizeof(*in));
   in->name = "standard input";
-  if (file != NULL && strcmp(file, "-") != 0) in->name = in->path = file;
+  if (input_is_file(file)) in->name = in->path = file;
   rc = in->path == NULL ? prepare_stdin(in) : input_look(in->path);
   if (rc == 0) return 0;
   snprintf(error, cap, "%.200s: %s", in->name,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* options.c: the arguments of the commands. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,15 @@ enum {
   OPT_TLS_MIN,
   OPT_TLS_MAX,
   OPT_TLS_CIPHERS,
+  OPT_USER,
+  OPT_PASSWORD_FILE,
+  OPT_PASSWORD_FD,
+  OPT_TOKEN_FILE,
+  OPT_NETRC,
+  OPT_NETRC_FILE,
+  OPT_AUTH,
+  OPT_AUTHZID,
+  OPT_ALLOW_PLAINTEXT_AUTH,
   OPT_FROM,
   OPT_TO,
   OPT_MAIL_OPTION,
@@ -84,6 +95,25 @@ static const row_t rows[] = {
      "1.2 or 1.3: none after this one"},
     {"tls-ciphers", required_argument, OPT_TLS_CIPHERS, BOTH, " LIST",
      "names of cipher suites, with colons between them"},
+    {"user", required_argument, OPT_USER, BOTH, " NAME",
+     "log in as NAME, as smtp://NAME@HOST does; without\n"
+     "one of the next five the password is asked for"},
+    {"password-file", required_argument, OPT_PASSWORD_FILE, BOTH, " FILE",
+     "the password is what FILE holds"},
+    {"password-fd", required_argument, OPT_PASSWORD_FD, BOTH, " N",
+     "the same of an open file descriptor"},
+    {"token-file", required_argument, OPT_TOKEN_FILE, BOTH, " FILE",
+     "FILE holds a token of OAuth's instead"},
+    {"netrc", no_argument, OPT_NETRC, BOTH, "",
+     "name and password are in ~/.netrc or ~/.authinfo"},
+    {"netrc-file", required_argument, OPT_NETRC_FILE, BOTH, " FILE",
+     "they are in this file of that kind"},
+    {"auth", required_argument, OPT_AUTH, BOTH, " MECH[,MECH]...",
+     "log in by one of these mechanisms and no other"},
+    {"authzid", required_argument, OPT_AUTHZID, BOTH, " NAME",
+     "whom to act as, if not oneself"},
+    {"allow-plaintext-auth", no_argument, OPT_ALLOW_PLAINTEXT_AUTH, BOTH, "",
+     "log in even where others can listen"},
     {"from", required_argument, OPT_FROM, SEND, " ADDR",
      "sender; '' is the null sender of a bounce"},
     {"to", required_argument, OPT_TO, SEND, " ADDR",
@@ -200,6 +230,18 @@ static const char* parse_keepalive(const char* text, unsigned int* seconds) {
   return NULL;
 }
 
+static const char* parse_fd(const char* text, int* fd) {
+  char* end;
+  long n;
+  errno = 0;
+  n = strtol(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end != '\0') return "it is not a number";
+  if (errno != 0 || n > INT_MAX || fcntl((int)n, F_GETFD) < 0)
+    return "there is no such open file descriptor";
+  *fd = (int)n;
+  return NULL;
+}
+
 static const char* parse_trace(const char* text, options_t* o) {
   o->trace = 1;
   while (text != NULL && *text != '\0') {
@@ -224,6 +266,8 @@ static const char* parse_url(options_t* o, const char* url) {
 /* Options that only set something. */
 static void set_flag(options_t* o, int option) {
   if (option == OPT_INSECURE) o->tls.insecure = 1;
+  if (option == OPT_NETRC) o->login.netrc = 1;
+  if (option == OPT_ALLOW_PLAINTEXT_AUTH) o->login.allow_plaintext = 1;
   if (option == OPT_IN_TURN) o->in_turn = 1;
   if (option == OPT_NO_PIPELINING) o->no_pipelining = 1;
   if (option == OPT_NO_CHUNKING) o->no_chunking = 1;
@@ -265,9 +309,34 @@ static const char* parse_tls(options_t* o, int option, const char* arg) {
   }
 }
 
+static const char* parse_login(options_t* o, int option, const char* arg) {
+  login_options_t* login = &o->login;
+  switch (option) {
+    case OPT_USER:
+      return keep(&login->user, arg);
+    case OPT_PASSWORD_FILE:
+      return keep(&login->password_file, arg);
+    case OPT_PASSWORD_FD:
+      return parse_fd(arg, &login->password_fd);
+    case OPT_TOKEN_FILE:
+      return keep(&login->token_file, arg);
+    case OPT_NETRC_FILE:
+      return keep(&login->netrc_file, arg);
+    case OPT_AUTH:
+      return keep(&login->mechs, arg);
+    case OPT_AUTHZID:
+      return keep(&login->authzid, arg);
+    default:
+      set_flag(o, option);
+      return NULL;
+  }
+}
+
 static const char* parse_one(options_t* o, int option, const char* arg) {
   if (option >= OPT_TLS && option <= OPT_TLS_CIPHERS && option != OPT_INSECURE)
     return parse_tls(o, option, arg);
+  if (option >= OPT_USER && option <= OPT_ALLOW_PLAINTEXT_AUTH)
+    return parse_login(o, option, arg);
   switch (option) {
     case OPT_SERVER:
       return parse_url(o, arg);
@@ -387,6 +456,7 @@ int options_parse(options_t* o, unsigned int command, int argc, char** argv,
   o->server.named = 1;
   o->command = command;
   o->progress = -1;
+  o->login.password_fd = -1;
   for (i = 0; i < NROWS; i++)
     if (rows[i].commands & command)
       list[n++] =
@@ -412,6 +482,7 @@ int options_parse(options_t* o, unsigned int command, int argc, char** argv,
   }
   *error =
       command == SEND ? check_send(o, argc, argv) : check_probe(o, argc, argv);
+  if (*error == NULL) *error = login_check(o);
   if (*error == NULL) *error = settings_check(o);
   return *error == NULL ? 0 : EXIT_BAD_USAGE;
 }

@@ -69,12 +69,14 @@ static void keep_addresses(probe_t* p, uvsmtp_session_t* session) {
 /* The run is decided: by its first failure, or by the reply to hello. */
 static void conclude(probe_t* p, const uvsmtp_result_t* r) {
   const uvsmtp_tls_info_t* info = uvsmtp_result_tls(r);
+  const char* advice;
   if (info != NULL && settings_policy(&p->run.o) != UVSMTP_TLS_IMPLICIT)
     p->facts.starttls = 1;
   p->facts.tls = tls_json(info);
   p->verdict = verdict_of(r, p->run.o.server.named);
   p->facts.stage = stage_name(uvsmtp_result_stage(r));
   p->facts.reply = reply_json(uvsmtp_result_reply(r));
+  p->facts.detail = auth_detail_json(r);
   report_sentence(&p->run, &p->verdict, r, p->error, sizeof(p->error));
   run_flush_trace(&p->run);
   if (p->run.o.json) return;
@@ -82,9 +84,13 @@ static void conclude(probe_t* p, const uvsmtp_result_t* r) {
   if (p->verdict.exit_status == EXIT_SENT) return;
   report_line(&p->run, &p->verdict, r, stderr);
   /* The reply to EHLO has been shown already. */
-  if (uvsmtp_result_cause(r) != UVSMTP_ENOTSUPPORTED)
+  if (uvsmtp_result_cause(r) != UVSMTP_ENOTSUPPORTED &&
+      uvsmtp_result_status(r) != UVSMTP_ENOTSUPPORTED)
     reply_print(stderr, uvsmtp_result_reply(r));
   fputc('\n', stderr);
+  auth_detail_print(r, stderr);
+  advice = auth_advice(&p->run, r);
+  if (advice != NULL && *advice != '\0') fprintf(stderr, "%s\n", advice);
 }
 
 static void connected(uvsmtp_session_t* session, const uvsmtp_result_t* result,
@@ -135,6 +141,16 @@ static void greeted(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   /* Within TLS it is offered no more. */
   if (p->facts.ehlo != NULL && uvsmtp_session_tls(session) == NULL)
     p->facts.starttls = uvsmtp_session_has_extn(session, "STARTTLS");
+  if (p->run.credentials == NULL || uvsmtp_result_status(result) != 0)
+    conclude(p, result);
+}
+
+static void logged_in(uvsmtp_session_t* session, const uvsmtp_result_t* result,
+                      void* data) {
+  probe_t* p = data;
+  if (p->verdict.status != NULL) return;
+  p->facts.ms[LOGIN] = lap(p);
+  run_keep_login(&p->run, session);
   conclude(p, result);
 }
 
@@ -157,8 +173,10 @@ static int submit(probe_t* p) {
   uv_unref((uv_handle_t*)&p->check);
   run_watch(&p->run);
   p->since = uv_hrtime();
-  rc = uvsmtp_connect(session, NULL, connected, p);
+  rc = run_connect(&p->run, connected, p);
   if (rc == 0) rc = uvsmtp_hello(session, greeted, p);
+  if (rc == 0 && p->run.credentials != NULL)
+    rc = uvsmtp_login(session, p->run.credentials, logged_in, p);
   if (rc == 0) rc = uvsmtp_quit(session, quit, p);
   return rc;
 }
@@ -166,7 +184,10 @@ static int submit(probe_t* p) {
 static int go(probe_t* p) {
   run_t* run = &p->run;
   int rc = run_open(run);
+  if (rc == 0) rc = run_log_in(run);
   if (rc != 0) {
+    run->over = 1;
+    run_end(run);
     run_loop(run);
     return rc;
   }

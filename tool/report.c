@@ -138,6 +138,8 @@ void report_sentence(const run_t* run, const verdict_t* v,
   } else if (strcmp(v->status, "delivery-unknown") == 0) {
     put(&t, "the message had left for %s, but no verdict came", run->where);
     put_cause(&t, r);
+  } else if (auth_failed(r)) {
+    auth_sentence(run, r, to, cap);
   } else if (status == UVSMTP_ECONNECT) {
     put_unconnected(&t, run, v, r);
   } else if (status == UVSMTP_ETLS) {
@@ -203,21 +205,22 @@ json_t* report_json(const run_t* run, const verdict_t* v,
   for (i = 0; sent != NULL && i < uvsmtp_result_rcpt_count(sent); i++)
     json_array_append_new(rcpts, rcpt_json(uvsmtp_result_rcpt(sent, i)));
   return json_pack(
-      "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "status", v->status,
-      "outcome", uvsmtp_outcome_name(outcome), "error",
+      "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "status",
+      v->status, "outcome", uvsmtp_outcome_name(outcome), "error",
       *error == '\0' ? json_null() : text_json(error, strlen(error)), "stage",
       stage_json(uvsmtp_result_stage(r)), "reply",
       reply_json(uvsmtp_result_reply(r)), "recipients", rcpts, "tls",
-      tls_json(uvsmtp_result_tls(r)), "attempts", run_attempts_json(run),
-      "bytes", (json_int_t)(sent == NULL ? 0 : uvsmtp_result_octets(sent)));
+      tls_json(uvsmtp_result_tls(r)), "auth", auth_json(run), "detail",
+      auth_detail_json(r), "attempts", run_attempts_json(run), "bytes",
+      (json_int_t)(sent == NULL ? 0 : uvsmtp_result_octets(sent)));
 }
 
 json_t* report_json_local(const verdict_t* v, const char* error) {
-  return json_pack("{s:s, s:s, s:o, s:n, s:n, s:[], s:n, s:[], s:i}", "status",
-                   v->status, "outcome",
-                   uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED), "error",
-                   text_json(error, strlen(error)), "stage", "reply",
-                   "recipients", "tls", "attempts", "bytes", 0);
+  return json_pack(
+      "{s:s, s:s, s:o, s:n, s:n, s:[], s:n, s:n, s:n, s:[], s:i}", "status",
+      v->status, "outcome", uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED),
+      "error", text_json(error, strlen(error)), "stage", "reply", "recipients",
+      "tls", "auth", "detail", "attempts", "bytes", 0);
 }
 
 /* -------------------------------------------------------------- people */
@@ -306,8 +309,10 @@ static void list_unreached(const run_t* run, FILE* to) {
   }
 }
 
-void report_advice(const verdict_t* v, const uvsmtp_result_t* r) {
+void report_advice(const run_t* run, const verdict_t* v,
+                   const uvsmtp_result_t* r) {
   FILE* to = uvsmtp_result_status(r) == 0 ? stdout : stderr;
+  const char* advice = auth_advice(run, r);
   int later = 0;
   int never = 0;
   size_t i;
@@ -319,6 +324,9 @@ void report_advice(const verdict_t* v, const uvsmtp_result_t* r) {
   }
   if (uvsmtp_result_outcome(r) == UVSMTP_OUTCOME_UNKNOWN)
     fputs("It may have been delivered: sent again, it may arrive twice.\n", to);
+  else if (advice != NULL)
+    fprintf(to, "Nothing was delivered.%s%s\n", *advice == '\0' ? "" : " ",
+            advice);
   else if (v->exit_status == EXIT_INTERRUPTED)
     fputs("Nothing was delivered.\n", to);
   else if (v->exit_status == EXIT_NO_HOST)
@@ -367,6 +375,11 @@ void report_text(const run_t* run, const verdict_t* v,
   if (!list) reply_print(to, uvsmtp_result_reply(r));
   fputc('\n', to);
   if (list) list_recipients(r, to);
+  auth_detail_print(r, to);
   print_tls(uvsmtp_result_tls(r), to);
+  if (run->auth != NULL) {
+    fputs("  AUTH: ", to);
+    auth_print(run, to);
+  }
   list_unreached(run, to);
 }

@@ -2,6 +2,7 @@
 /* run.c: what every command does: a loop, one session, signals, the end. */
 #include <netdb.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -33,6 +34,11 @@ int run_fail(const run_t* run, const char* status, int exit_status,
     fputc('\n', stderr);
   }
   return exit_status;
+}
+
+int run_fail_stopped(const run_t* run) {
+  return run_fail(run, "cancelled", EXIT_INTERRUPTED,
+                  "interrupted before anything was sent");
 }
 
 void run_end(run_t* run) {
@@ -71,7 +77,12 @@ void run_loop(run_t* run) {
 
 int run_exit(run_t* run, int status, int settled) {
   options_free(&run->o);
-  if (!run->stuck) uvsmtp_tls_unref(run->tls);
+  if (!run->stuck) {
+    uvsmtp_tls_unref(run->tls);
+    uvsmtp_credentials_unref(run->credentials);
+  }
+  json_decref(run->auth);
+  free(run->offered);
   status = finish(status, settled);
   /* At an orderly exit libuv waits for its threads. */
   if (run->stuck) _exit(status);
@@ -113,21 +124,34 @@ static void set_where(run_t* run) {
 
 enum { WITH_BIND = 1, WITH_HELO = 2, WITH_TRACE = 4 };
 
+static void fill_target(const run_t* run, uvsmtp_target_t* target, int with) {
+  const options_t* o = &run->o;
+  target->host = o->server.host;
+  target->port = settings_port(o);
+  target->tls = settings_policy(o);
+  target->tls_settings = run->tls;
+  target->keepalive = o->keepalive;
+  if (o->in_turn) target->flags |= UVSMTP_TARGET_IN_TURN;
+  if (o->bind != NULL && (with & WITH_BIND)) {
+    target->bind_host = o->bind_host;
+    target->bind_port = o->bind_port;
+  }
+}
+
+/* A probe tells its login from its hello: it has a call for each. */
+int run_connect(run_t* run, uvsmtp_cb cb, void* data) {
+  uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+  fill_target(run, &target, WITH_BIND);
+  if (run->o.command == SEND) target.credentials = run->credentials;
+  return uvsmtp_connect(run->session, &target, cb, data);
+}
+
 static int make_session(run_t* run, uvsmtp_session_t** session, int with) {
   const options_t* o = &run->o;
   uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
   uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
-  target.host = o->server.host;
-  target.port = settings_port(o);
-  target.tls = settings_policy(o);
-  target.tls_settings = run->tls;
-  target.keepalive = o->keepalive;
-  if (o->in_turn) target.flags |= UVSMTP_TARGET_IN_TURN;
-  if (o->bind != NULL && (with & WITH_BIND)) {
-    target.bind_host = o->bind_host;
-    target.bind_port = o->bind_port;
-  }
+  fill_target(run, &target, with);
   set_timeouts(o, &timeouts);
   config.target = &target;
   config.timeouts = &timeouts;
@@ -152,15 +176,16 @@ int run_scratch(run_t* run, uvsmtp_session_t** session) {
 static void culprit(run_t* run, char* text, size_t cap) {
   const options_t* o = &run->o;
   uvsmtp_session_t* s;
+  char masked[512] = "";
   int with;
   for (with = 0; with <= (WITH_BIND | WITH_HELO); with++) {
     if (make_session(run, &s, with) != 0) break;
     (void)uvsmtp_session_close(s, NULL, NULL);
   }
+  if (o->url != NULL) url_masked(o->url, masked, sizeof(masked));
   if (with == 0)
     snprintf(text, cap, "%s %.100s: the host can't be used",
-             o->command == PROBE ? "URL" : "--server",
-             o->url != NULL ? o->url : "");
+             o->command == PROBE ? "URL" : "--server", masked);
   else if (with == WITH_BIND)
     snprintf(text, cap, "--bind %.100s: not an address to connect from",
              o->bind);
@@ -170,14 +195,25 @@ static void culprit(run_t* run, char* text, size_t cap) {
              *o->helo == '\0' ? "''" : o->helo);
 }
 
+int run_log_in(run_t* run) {
+  char text[1024];
+  int rc = login_make(&run->o, run->where, &run->credentials, run->who, text,
+                      sizeof(text));
+  if (rc == EXIT_INTERRUPTED || (rc == 0 && signals_stopped()))
+    return run_fail_stopped(run);
+  if (rc == 0) return 0;
+  return run_fail(
+      run, rc == EXIT_BAD_USAGE ? "invalid-argument" : "local-error", rc, text);
+}
+
 int run_open(run_t* run) {
   char text[512];
   int rc;
-  set_where(run);
   if (uv_loop_init(&run->loop) != 0)
     return run_fail(run, "local-error", EXIT_OS, "no event loop");
   run->looping = 1;
   run->over = 1;
+  set_where(run);
   rc = settings_make(&run->o, &run->tls, text, sizeof(text));
   if (rc != 0)
     return run_fail(run,
@@ -220,6 +256,21 @@ void address_text(const run_t* run, const struct sockaddr* address, int people,
 
 void run_flush_trace(run_t* run) {
   if (run->o.trace) uvsmtp_printer_flush(&run->printer);
+}
+
+/* What the server offers is forgotten with the session's end. */
+void run_keep_login(run_t* run, const uvsmtp_session_t* session) {
+  const char* mech = uvsmtp_session_auth(session);
+  if (run->credentials == NULL) return;
+  if (mech != NULL && run->auth == NULL)
+    run->auth =
+        json_pack("{s:s, s:o}", "mechanism", mech, "user",
+                  *run->who == '\0' ? json_null()
+                                    : text_json(run->who, strlen(run->who)));
+  if (run->offered == NULL && uvsmtp_session_ehlo_reply(session) != NULL) {
+    const char* mechs = uvsmtp_session_extn(session, "AUTH");
+    run->offered = strdup(mechs == NULL ? "" : mechs);
+  }
 }
 
 void run_keep_attempts(run_t* run, const uvsmtp_session_t* session) {

@@ -52,7 +52,7 @@ static void sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                  void* data) {
   send_t* s = data;
   int outcome = uvsmtp_result_outcome(result);
-  (void)session;
+  run_keep_login(&s->run, session);
   progress_end(&s->progress);
   if (s->silent) return;
   run_flush_trace(&s->run);
@@ -65,7 +65,7 @@ static void sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
     report_text(&s->run, &s->verdict, result);
   if (s->connect.status != NULL) s->verdict = s->connect;
   if (!s->run.o.json && s->verdict.exit_status != EXIT_SENT)
-    report_advice(&s->verdict, result);
+    report_advice(&s->run, &s->verdict, result);
 }
 
 /* The last completion. */
@@ -114,7 +114,7 @@ static int submit_message(send_t* s, uvsmtp_message_t* m) {
   uvsmtp_session_t* session = s->run.session;
   int rc = open_source(s, &m->body);
   if (rc != 0) return rc;
-  rc = uvsmtp_connect(session, NULL, connected, s);
+  rc = run_connect(&s->run, connected, s);
   if (rc == 0) rc = uvsmtp_send(session, m, sent, s);
   if (rc != 0) {
     if (!s->input.typing) uvsmtp_source_discard(m->body);
@@ -204,19 +204,22 @@ static int refuse(send_t* s, int rc) {
 static int begin(send_t* s) {
   run_t* run = &s->run;
   char text[256];
+  int named = input_is_file(run->o.file);
   int rc = run_open(run);
   if (rc == 0) rc = check_arguments(s);
   if (rc != 0) return rc;
+  /* Nobody is asked for a password for what is not there, and what is typed or
+   * piped is not waited for while somebody could be asked. */
+  if (!named) rc = run_log_in(run);
+  if (rc != 0) return rc;
   rc = input_prepare(&s->input, run->o.file, text, sizeof(text));
   run->source = s->input.name;
-  if (rc == 0) run_watch(run);
-  if (input_stopped()) {
-    snprintf(text, sizeof(text), "interrupted before anything was sent");
-    rc = EXIT_INTERRUPTED;
-  }
-  if (rc != 0)
-    return run_fail(run, rc == EXIT_INTERRUPTED ? "cancelled" : "local-error",
-                    rc, text);
+  if (signals_stopped()) return run_fail_stopped(run);
+  if (rc != 0) return run_fail(run, "local-error", rc, text);
+  if (named) rc = run_log_in(run);
+  if (rc != 0) return rc;
+  run_watch(run);
+  if (signals_stopped()) return run_fail_stopped(run);
   rc = progress_init(&s->progress, &run->loop, &run->o);
   if (rc == 0) rc = submit(s);
   return rc == 0 ? 0 : refuse(s, rc);

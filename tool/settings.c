@@ -53,12 +53,21 @@ const char* parse_version(const char* text, int* version) {
 static int is_path(const options_t* o) { return o->server.host[0] == '/'; }
 
 /* As include/uvsmtp/tls.h has it: what is asked of a port by its number. */
-int settings_policy(const options_t* o) {
+static int policy_by_port(const options_t* o) {
   if (o->tls.policy != UVSMTP_TLS_DEFAULT) return o->tls.policy;
   if (is_path(o)) return UVSMTP_TLS_NONE;
   if (o->server.port == UVSMTP_PORT_SMTPS) return UVSMTP_TLS_IMPLICIT;
   if (o->server.port == UVSMTP_PORT_SUBMISSION) return UVSMTP_TLS_REQUIRED;
   return UVSMTP_TLS_OPPORTUNISTIC;
+}
+
+int settings_raised(const options_t* o) {
+  return policy_by_port(o) == UVSMTP_TLS_OPPORTUNISTIC && login_wanted(o) &&
+         !o->login.allow_plaintext;
+}
+
+int settings_policy(const options_t* o) {
+  return settings_raised(o) ? UVSMTP_TLS_REQUIRED : policy_by_port(o);
 }
 
 int settings_port(const options_t* o) {

@@ -4,6 +4,7 @@
 #define UVSMTP_TOOL_H
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "uvsmtp.h"
@@ -32,8 +33,9 @@ typedef struct server_s {
   char host[256];
   int port; /* 0: the default */
   int lmtp;
-  int implicit; /* smtps: TLS from the first octet */
-  int named;    /* host is a name, neither an address nor a path */
+  int implicit;   /* smtps: TLS from the first octet */
+  int named;      /* host is a name, neither an address nor a path */
+  char user[256]; /* decoded; "": none */
 } server_t;
 
 /* Reads what names a server. NULL, or what is wrong with it. */
@@ -42,7 +44,7 @@ const char* parse_server(server_t* s, const char* url);
  * or what is wrong. *port stays where none is given. */
 const char* parse_host_port(const char* text, char* host, size_t cap,
                             int* port);
-/* The URL for an error message: without the user and password in it. */
+/* The URL for an error message: without a user and password in it. */
 void url_masked(const char* url, char* to, size_t cap);
 
 enum command { SEND = 1u << 0, PROBE = 1u << 1 };
@@ -68,6 +70,20 @@ typedef struct tls_options_s {
   int max;
 } tls_options_t;
 
+/* Who is to log in, and where the secret is; strings as they were given, or
+ * NULL. */
+typedef struct login_options_s {
+  const char* user;
+  const char* password_file;
+  int password_fd; /* -1: none */
+  const char* token_file;
+  const char* mechs;
+  const char* authzid;
+  int netrc;              /* look into the usual file */
+  const char* netrc_file; /* or into this one */
+  int allow_plaintext;
+} login_options_t;
+
 typedef struct options_s {
   unsigned int command;
   const char* url; /* as it was given; NULL: none */
@@ -76,6 +92,7 @@ typedef struct options_s {
   char bind_host[64];
   int bind_port;
   tls_options_t tls;
+  login_options_t login;
   const char* from;
   strings_t to;
   strings_t mail_options;
@@ -111,8 +128,11 @@ const char* parse_version(const char* text, int* version);
 /* Options that can't be meant together. NULL, or a sentence (static or in a
  * buffer of its own). Sets what follows from others. */
 const char* settings_check(options_t* o);
-/* The policy, with the library's choice where none was given. */
+/* The policy, with the library's choice where none was given, and for who logs
+ * in. */
 int settings_policy(const options_t* o);
+/* Whether it is another one only for who logs in. */
+int settings_raised(const options_t* o);
 /* The port, with the default where none was given; 0 for a Unix socket. */
 int settings_port(const options_t* o);
 /* Settings as the options and the environment want them; NULL where the
@@ -127,6 +147,87 @@ json_t* tls_json(const uvsmtp_tls_info_t* info);
 void tls_text(const uvsmtp_tls_info_t* info, char* to, size_t cap);
 /* The server's certificate, and what to give --pin for it. */
 void tls_print_certificate(const uvsmtp_tls_info_t* info);
+
+/* --------------------------------------------------------------- signals */
+
+enum { SIGNALS = 6 };
+
+/* Signals that are held back. */
+typedef struct signals_s {
+  sigset_t before; /* the mask to wait with */
+  struct sigaction actions[SIGNALS];
+  size_t n;
+} signals_t;
+
+/* From now on signals are noted, and come only in signals_await: SIGINT and
+ * SIGTERM, which are noted also when the others are not held any more; asking:
+ * and those that concern who has changed a terminal. */
+void signals_hold(signals_t* held, int asking);
+void signals_release(const signals_t* held);
+/* Waits until fd has octets or an end. 0 or an errno: EINTR when a signal has
+ * been noted. */
+int signals_await(int fd, const sigset_t* mask);
+/* One that was noted, or 0. */
+int signals_caught(void);
+/* SIGINT or SIGTERM came, whatever anybody said meanwhile. */
+int signals_stopped(void);
+/* Of all others. */
+void signals_forget(void);
+
+/* ----------------------------------------------------------------- login */
+
+enum { SECRET_MAX = 8192, USER_MAX = 1024 };
+
+/* A password or a token. */
+typedef struct secret_s {
+  size_t len;
+  char text[SECRET_MAX + 4]; /* room to see that it is longer */
+} secret_t;
+
+/* A file to be read with the two below. As open(2). */
+int secret_open(const char* path);
+/* Reads to the end. 0 or an errno: EFBIG when there is more than fits, EINTR
+ * when a signal was noted. */
+int secret_load(int fd, char* to, size_t cap, size_t* len);
+/* The same for a secret, which is all but a line end at the end. NULL, or what
+ * is wrong with it, and an errno if that is the reason. stdin_taken: it may not
+ * be standard input. */
+const char* secret_read(secret_t* s, int fd, int stdin_taken, int* err);
+/* Asks for a password on the terminal, which does not show it. Likewise. */
+const char* secret_ask(secret_t* s, const char* user, const char* where,
+                       int* err);
+void secret_wipe(secret_t* s);
+
+/* What is looked for in a netrc file; user: NULL for any. */
+typedef struct netrc_query_s {
+  const char* host;
+  int port; /* 0: none */
+  int lmtp;
+  const char* user;
+} netrc_query_t;
+
+/* What was found there; empty what the entry does not have. */
+typedef struct netrc_entry_s {
+  uvsmtp_slice_t login;
+  uvsmtp_slice_t password;
+  unsigned int line;
+  const char* wrong; /* with the file, at that line; or NULL */
+} netrc_entry_t;
+
+/* Whether there is an entry. text is changed, and found points into it. */
+int netrc_find(char* text, size_t len, const netrc_query_t* q,
+               netrc_entry_t* found);
+
+/* Whether anybody is to log in. */
+int login_wanted(const options_t* o);
+/* Options that can't be meant together. NULL, or a sentence (static or in a
+ * buffer of its own). */
+const char* login_check(options_t* o);
+/* Reads or asks for what is needed, and makes credentials; who: the name, "" if
+ * there is none. 0, or an exit status with a sentence in error. */
+int login_make(const options_t* o, const char* where,
+               uvsmtp_credentials_t** credentials, char who[USER_MAX],
+               char* error, size_t cap);
 
 /* ----------------------------------------------------------------- input */
 
@@ -147,8 +248,8 @@ typedef struct input_s {
  * standard input to begin, reads all of what is typed on a terminal. 0, or an
  * exit status with a sentence in error. */
 int input_prepare(input_t* in, const char* file, char* error, size_t cap);
-/* A signal came in the meantime, whatever the other said. */
-int input_stopped(void);
+/* Whether that is a file with a name. */
+int input_is_file(const char* file);
 void input_free(input_t* in);
 
 /* ------------------------------------------------------------------- run */
@@ -169,7 +270,11 @@ struct run_s {
   uv_loop_t loop;
   uvsmtp_env_t* env;
   uvsmtp_session_t* session;
-  uvsmtp_tls_t* tls; /* settings; NULL: the library's */
+  uvsmtp_tls_t* tls;                 /* settings; NULL: the library's */
+  uvsmtp_credentials_t* credentials; /* NULL: nobody logs in */
+  char who[USER_MAX];                /* their name, or "" */
+  json_t* auth;                      /* the login, once there was one */
+  char* offered; /* the mechanisms of the server; NULL: not known, "": none */
   uv_signal_t signals[2];
   uvsmtp_printer_t printer;
   void (*ended)(run_t* run); /* closes the command's own handles; may be NULL */
@@ -186,6 +291,12 @@ struct run_s {
 /* Makes loop, environment and session. 0, or an exit status, after the error
  * has been said. run->o is set. */
 int run_open(run_t* run);
+/* Whoever is to log in: where the secret is, or asks for it. Behind all that
+ * can be known to be wrong before. 0, or an exit status, after the error has
+ * been said. */
+int run_log_in(run_t* run);
+/* Connects to the server, with those credentials. As uvsmtp_connect. */
+int run_connect(run_t* run, uvsmtp_cb cb, void* data);
 /* From now on SIGINT and SIGTERM end the session. */
 void run_watch(run_t* run);
 /* A session that is never connected, for what the library may not take to be
@@ -202,6 +313,8 @@ int run_exit(run_t* run, int status, int settled);
 
 /* Before anything else is said: what the trace still has to say. */
 void run_flush_trace(run_t* run);
+/* In the completion of what logs in: remembers by what, and what is offered. */
+void run_keep_login(run_t* run, const uvsmtp_session_t* session);
 /* In the completion of a connect: remembers its attempts. */
 void run_keep_attempts(run_t* run, const uvsmtp_session_t* session);
 /* As JSON: [{"address", "status", "ms"}]. */
@@ -214,6 +327,8 @@ void address_text(const run_t* run, const struct sockaddr* address, int people,
 /* Says what failed before there was a result, and returns exit_status. */
 int run_fail(const run_t* run, const char* status, int exit_status,
              const char* error);
+/* The same for a signal that came before there was a loop. */
+int run_fail_stopped(const run_t* run);
 
 /* -------------------------------------------------------------- progress */
 
@@ -280,10 +395,29 @@ json_t* report_json_local(const verdict_t* v, const char* error);
  * the failed connect's result for the first, or else the message's. */
 void report_text(const run_t* run, const verdict_t* v,
                  const uvsmtp_result_t* r);
-void report_advice(const verdict_t* v, const uvsmtp_result_t* r);
+void report_advice(const run_t* run, const verdict_t* v,
+                   const uvsmtp_result_t* r);
+
+/* The login: {"mechanism", "user"}, or null. */
+json_t* auth_json(const run_t* run);
+/* What a mechanism had to say, or null; as a line, if it had. */
+json_t* auth_detail_json(const uvsmtp_result_t* result);
+void auth_detail_print(const uvsmtp_result_t* r, FILE* to);
+/* Whether this is one of a login's states. */
+int auth_is_stage(int stage);
+/* Whether the login is what failed, and why, as a sentence without the server's
+ * words. */
+int auth_failed(const uvsmtp_result_t* r);
+void auth_sentence(const run_t* run, const uvsmtp_result_t* r, char* to,
+                   size_t cap);
+/* What can be done about a failure: "" for nothing, NULL where the login has no
+ * part in it. */
+const char* auth_advice(const run_t* run, const uvsmtp_result_t* r);
+/* "USER by MECHANISM", and a line end. */
+void auth_print(const run_t* run, FILE* to);
 
 /* The parts of a probe that are timed. */
-enum { CONNECT, GREETING, HELLO, SHAKE, LAPS };
+enum { CONNECT, GREETING, HELLO, SHAKE, LOGIN, LAPS };
 
 /* What a probe learns. Replies are in JSON from the start, since results end.
  */
@@ -294,6 +428,7 @@ typedef struct facts_s {
   json_t* reply;      /* the deciding one */
   json_t* extensions; /* {KEYWORD: parameters}, in the server's order */
   json_t* tls;
+  json_t* detail;
   const char* stage;
   int esmtp;
   int starttls;         /* it was offered; -1: not known */

@@ -117,8 +117,6 @@ static const char* check_rest(const char* rest) {
       return "there is a space or control character in it";
   if (*rest == '\0') return "there is no host";
   c = rest + strcspn(rest, "/?#");
-  if (memchr(rest, '@', (size_t)(c - rest)) != NULL)
-    return "a user needs AUTH, which this version does not have";
   if (c == rest) return "there is no host";
   if (*c == '/' && c[1] != '\0' && c[1] != '?' && c[1] != '#')
     return "a path follows the host";
@@ -128,10 +126,51 @@ static const char* check_rest(const char* rest) {
   return NULL;
 }
 
+/* What stands before the "@" (RFC 3986 3.2.1), n octets. */
+static const char* parse_user(server_t* s, const char* text, size_t n) {
+  const char* end = text + n;
+  size_t at = 0;
+  if (memchr(text, ':', n) != NULL)
+    return "a password does not belong on a command line, where others can "
+           "read it; give --password-file, --password-fd or --netrc";
+  if (memchr(text, ';', n) != NULL)
+    return "a mechanism is given by --auth, and a ; in a name is written %3B";
+  if (memchr(text, '@', n) != NULL) return "an @ in a user is written %40";
+  if (n == 0) return "there is no user before the @";
+  while (text < end) {
+    int c = (unsigned char)*text++;
+    if (c == '%') {
+      int high = end - text < 2 ? -1 : hex(text[0]);
+      int low = high < 0 ? -1 : hex(text[1]);
+      if (low < 0) return "the user is not well encoded";
+      c = high * 16 + low;
+      text += 2;
+    }
+    if (c < ' ' || c == 0x7F) return "a control character is in the user";
+    if (at + 1 == sizeof(s->user)) return "the user is too long";
+    s->user[at++] = (char)c;
+  }
+  s->user[at] = '\0';
+  return NULL;
+}
+
+/* The last "@" before the path: one in a user is complained of. */
+static const char* skip_user(server_t* s, const char** rest, int url) {
+  const char* at = *rest + strcspn(*rest, "/?#");
+  const char* wrong;
+  while (at > *rest && at[-1] != '@') at--;
+  if (at == *rest) return NULL;
+  if (!url) return "a user belongs into a URL: smtp://USER@HOST";
+  wrong = parse_user(s, *rest, (size_t)(at - 1 - *rest));
+  *rest = at;
+  return wrong;
+}
+
 static const char* parse_authority(server_t* s, const char* rest, int url) {
   char authority[300];
-  const char* wrong = check_rest(rest);
+  const char* wrong = skip_user(s, &rest, url);
   size_t n = strcspn(rest, "/");
+  if (wrong == NULL) wrong = check_rest(rest);
   if (wrong != NULL) return wrong;
   if (n >= sizeof(authority)) return "the host is too long";
   memcpy(authority, rest, n);
@@ -151,6 +190,7 @@ const char* parse_server(server_t* s, const char* url) {
   s->lmtp = 0;
   s->implicit = 0;
   s->port = 0;
+  s->user[0] = '\0';
   if (url[0] == '\0') return "it is empty";
   if (url[0] == '/') return parse_path(s, url, 1);
   if (lmtp || smtps || begins(url, "smtp:")) {

@@ -88,6 +88,15 @@ static verdict_t insecure(const uvsmtp_result_t* r) {
   return v;
 }
 
+/* A server that can't look a password up just now says nothing of it (RFC 4954
+ * 6: 454). */
+static verdict_t unauthenticated(const uvsmtp_result_t* r) {
+  const uvsmtp_reply_t* reply = uvsmtp_result_reply(r);
+  return make("auth-error", reply != NULL && uvsmtp_reply_code(reply) / 100 == 4
+                                ? EXIT_TRY_LATER
+                                : EXIT_NO_PERMISSION);
+}
+
 /* A message waits with its MAIL until something of it has been read. */
 static int unreadable(const uvsmtp_result_t* r) {
   return uvsmtp_result_stage(r) == UVSMTP_STATE_MAIL;
@@ -114,7 +123,7 @@ verdict_t verdict_of(const uvsmtp_result_t* r, int named) {
     case UV_ETIMEDOUT:
       return make("timeout", EXIT_TRY_LATER);
     case UVSMTP_EAUTH:
-      return make("auth-error", EXIT_NO_PERMISSION);
+      return unauthenticated(r);
     case UVSMTP_ETLS:
       return insecure(r);
     case UVSMTP_EPROTOCOL:
@@ -142,7 +151,7 @@ const char* stage_name(int stage) {
 const char* stage_words(int stage) {
   if (stage == UVSMTP_STATE_HANDSHAKE) return "TLS handshake";
   if (stage == UVSMTP_STATE_WRAP) return "TLS handshake before the greeting";
-  return stage_name(stage);
+  return auth_is_stage(stage) ? "AUTH" : stage_name(stage);
 }
 
 json_t* stage_json(int stage) {
