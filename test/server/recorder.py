@@ -27,11 +27,13 @@ class Recorder:
     swallowed. sessions has a list for each connection: its lines, and each text
     as bytes.
 
-    A reply of bytes is sent as it is. path: a Unix socket there instead.
+    A reply of bytes is sent as it is. path: a Unix socket there instead. auth:
+    who answers AUTH where no reply is planned, see sasl.py.
     """
 
     def __init__(self, replies=None, extensions=EXTENSIONS, lmtp=False,
-                 path=None):
+                 path=None, auth=None):
+        self.auth = auth
         self.replies = {
             verb: list(r) if isinstance(r, list) else [r]
             for verb, r in (replies or {}).items()}
@@ -199,6 +201,9 @@ class Dialogue:
             return self.data()
         if verb == "BDAT":
             return self.chunk(line)
+        if verb == "AUTH" and self.recorder.auth is not None and \
+                verb not in self.recorder.replies:
+            return self.recorder.auth.answer(self, line)
         if verb in ("MAIL", "RSET", "HELO", "LHLO"):
             self.sender = False
             self.accepted = 0

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The server's side of AUTH (RFC 4954), for the recorder: who may log in, and by
+which mechanisms, with nothing but Python's own library."""
+import base64
+import hashlib
+import hmac
+import re
+
+USER = "me@example.org"
+PASSWORD = "s3cr3t pass"
+TOKEN = "ya29.t0k3n-and_more/+=="
+# What a server says of a token that it does not take (RFC 7628 3.2.2).
+ERROR = '{"status":"401","schemes":"bearer","scope":"https://mail.example/"}'
+
+MECHS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "OAUTHBEARER", "XOAUTH2",
+         "PLAIN", "LOGIN", "EXTERNAL")
+
+
+class Cancelled(Exception):
+    """The client said "*"."""
+
+
+class Refused(Exception):
+    """Whatever it said is not what it should be."""
+
+
+class Accounts:
+    """Who may log in; logins has whoever did: mechanism, user, and whom to act
+    as. refusal: what is said to others, and hook: a function that may say
+    something else to the line of an AUTH command."""
+
+    def __init__(self, user=USER, password=PASSWORD, token=TOKEN, mechs=MECHS,
+                 refusal="535 5.7.8 who?"):
+        self.user = user
+        self.password = password
+        self.token = token
+        self.mechs = mechs
+        self.refusal = refusal
+        self.iterations = 4096
+        self.proof = True  # SCRAM's last message proves the server
+        self.logins = []
+
+    def extension(self):
+        return "AUTH " + " ".join(self.mechs)
+
+    def answer(self, dialogue, line):
+        """Plays AUTH; whether the connection stays."""
+        words = line.split(" ")
+        mech = words[1]
+        if mech not in self.mechs:
+            return dialogue.say("AUTH", "504 5.5.4 no such mechanism") is not None
+        talk = Talk(dialogue, words[2] if len(words) > 2 else None)
+        try:
+            user, authzid = getattr(self, "_" + mech.lower().replace("-", "_"))(
+                talk)
+        except Cancelled:
+            reply = "501 5.7.0 cancelled"
+        except (Refused, ValueError):
+            reply = self.refusal
+        except EOFError:
+            return False
+        else:
+            self.logins.append((mech, user, authzid))
+            reply = "235 2.7.0 welcome"
+        return dialogue.say("AUTH", reply) is not None
+
+    def _check(self, user, password):
+        if (user, password) != (self.user, self.password):
+            raise Refused
+
+    def _plain(self, talk):
+        authzid, user, password = talk.first().split(b"\0")
+        self._check(user.decode(), password.decode())
+        return user.decode(), authzid.decode()
+
+    def _login(self, talk):
+        user = talk.initial
+        if user is None:
+            user = talk.ask(b"User Name\0")
+        self._check(user.decode(), talk.ask(b"Password\0").decode())
+        return user.decode(), ""
+
+    def _cram_md5(self, talk):
+        challenge = b"<1896.697170952@mx.example.net>"
+        user, _, digest = talk.ask(challenge).rpartition(b" ")
+        wanted = hmac.new(self.password.encode(), challenge, "md5").hexdigest()
+        if (user.decode(), digest.decode()) != (self.user, wanted):
+            raise Refused
+        return user.decode(), ""
+
+    def _external(self, talk):
+        return "", talk.first().decode()
+
+    def _bearer(self, talk, user, token):
+        if (user, token) != (self.user, self.token):
+            talk.ask(ERROR.encode())
+            raise Refused
+        return user, ""
+
+    def _xoauth2(self, talk):
+        found = re.fullmatch(rb"user=(.*)\1auth=Bearer (.*)\1\1"
+                             .replace(rb"\1", b"\x01"), talk.first())
+        if found is None:
+            raise Refused
+        return self._bearer(talk, *(x.decode() for x in found.groups()))
+
+    def _oauthbearer(self, talk):
+        found = re.fullmatch(b"n,(?:a=(.*))?,\x01(?:host=[^\x01]*\x01)?"
+                             b"(?:port=[0-9]+\x01)?auth=Bearer (.*)\x01\x01",
+                             talk.first())
+        if found is None:
+            raise Refused
+        return self._bearer(talk, *(x.decode() for x in found.groups()))
+
+    def _scram(self, talk, hash_name):
+        """RFC 5802 3, without channel binding."""
+        first = talk.first().decode()
+        gs2, bare = re.fullmatch("([ny],(?:a=[^,]*)?,)(.*)", first).groups()
+        user, nonce = re.fullmatch("n=([^,]*),r=(.*)", bare).groups()
+        salt = b"salt of " + hash_name.encode()
+        challenge = (f"r={nonce}server,s={base64.b64encode(salt).decode()},"
+                     f"i={self.iterations}")
+        final = talk.ask(challenge.encode()).decode()
+        without, proof = re.fullmatch("(c=.*,r=.*),p=(.*)", final).groups()
+        channel = base64.b64encode(gs2.encode()).decode()
+        if without != f"c={channel},r={nonce}server":
+            raise Refused
+        message = f"{bare},{challenge},{without}".encode()
+        salted = hashlib.pbkdf2_hmac(hash_name, self.password.encode(), salt,
+                                     self.iterations)
+
+        def mac(key, text):
+            return hmac.new(key, text, hash_name).digest()
+
+        client_key = mac(salted, b"Client Key")
+        stored = hashlib.new(hash_name, client_key).digest()
+        wanted = bytes(a ^ b for a, b in zip(
+            client_key, mac(stored, message), strict=True))
+        user = user.replace("=2C", ",").replace("=3D", "=")
+        if (user, base64.b64decode(proof)) != (self.user, wanted):
+            raise Refused
+        signature = mac(mac(salted, b"Server Key"), message)
+        if not self.proof:
+            signature = signature[::-1]
+        talk.ask(b"v=" + base64.b64encode(signature))
+        return user, gs2.split(",")[1].removeprefix("a=")
+
+    def _scram_sha_256(self, talk):
+        return self._scram(talk, "sha256")
+
+    def _scram_sha_1(self, talk):
+        return self._scram(talk, "sha1")
+
+
+class Talk:
+    """Challenges and responses of one exchange."""
+
+    def __init__(self, dialogue, initial):
+        self.dialogue = dialogue
+        self.initial = None
+        if initial is not None:
+            self.initial = b"" if initial == "=" else \
+                base64.b64decode(initial, validate=True)
+
+    def first(self):
+        """What the client says first."""
+        return self.ask(b"") if self.initial is None else self.initial
+
+    def ask(self, challenge):
+        text = base64.b64encode(challenge).decode()
+        self.dialogue.connection.sendall(f"334 {text}\r\n".encode())
+        line = self.dialogue.stream.readline().decode().removesuffix("\r\n")
+        if not line and not self.dialogue.stream.peek(1):
+            raise EOFError
+        self.dialogue.note(line)
+        if line == "*":
+            raise Cancelled
+        return base64.b64decode(line, validate=True)
+
+
+def spellings(secret):
+    """What a secret looks like in a dialogue, whole, for a search."""
+    found = {secret, base64.b64encode(secret.encode()).decode()}
+    for before in ("", "x", "xx"):
+        text = base64.b64encode((before + secret).encode()).decode()
+        # Without what depends on its neighbours.
+        found.add(text[4 if before else 0:-4])
+    return found
