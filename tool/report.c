@@ -363,7 +363,8 @@ void report_text(const run_t* run, const verdict_t* v,
                  const uvsmtp_result_t* r) {
   size_t n = uvsmtp_result_rcpt_count(r);
   FILE* to = uvsmtp_result_status(r) == 0 ? stdout : stderr;
-  int list = !all_say_the_same(r) ||
+  /* Of a login that failed nobody in particular has heard. */
+  int list = (!all_say_the_same(r) && !auth_failed(r)) ||
              (n > 0 && strcmp(v->status, "recipients-refused") == 0);
   if (strcmp(v->status, "ok") == 0) {
     fputs("accepted by ", to);

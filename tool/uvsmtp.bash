@@ -29,7 +29,9 @@ _uvsmtp_value() {
   case $1 in
     --tls) _uvsmtp_words 'none opportunistic required implicit' "$2" ;;
     --tls-min | --tls-max) _uvsmtp_words '1.2 1.3' "$2" ;;
-    --ca | --cert | --key | --key-passphrase-file) _uvsmtp_files "$2" ;;
+    --auth) _uvsmtp_words 'SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1
+      CRAM-MD5 OAUTHBEARER XOAUTH2 PLAIN LOGIN EXTERNAL' "$2" ;;
+    --ca | --cert | --key | --*-file) _uvsmtp_files "$2" ;;
     --server) _uvsmtp_server "$2" ;;
   esac
 }
@@ -37,9 +39,11 @@ _uvsmtp_value() {
 _uvsmtp() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local command=${COMP_WORDS[1]} options
-  local both='--bind --ca --cert --connect-timeout --help --helo --in-turn
-    --insecure --json --key --key-passphrase-file --pin --server --timeout --tls
-    --tls-ciphers --tls-max --tls-min --tls-name --trace'
+  local both='--allow-plaintext-auth --auth --authzid --bind --ca --cert
+    --connect-timeout --help --helo --in-turn --insecure --json --key
+    --key-passphrase-file --netrc --netrc-file --password-fd --password-file
+    --pin --server --timeout --tls --tls-ciphers --tls-max --tls-min --tls-name
+    --token-file --trace --user'
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
     _uvsmtp_words 'send probe --help --version' "$cur"
@@ -68,15 +72,16 @@ _uvsmtp() {
     return
   fi
   case $prev in
-    --server | --tls | --tls-m* | --ca | --cert | --key | \
-      --key-passphrase-file) _uvsmtp_value "$prev" "$cur" ;;
+    --server | --tls | --tls-m* | --ca | --cert | --key | --auth | \
+      --*-file) _uvsmtp_value "$prev" "$cur" ;;
     --mail-option) _uvsmtp_words 'BODY=7BIT BODY=8BITMIME RET=FULL RET=HDRS
       SMTPUTF8' "$cur" ;;
     --rcpt-option) _uvsmtp_words 'NOTIFY=DELAY NOTIFY=FAILURE NOTIFY=NEVER
       NOTIFY=SUCCESS' "$cur" ;;
     --helo | --tls-name) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
-    --bind | --connect-timeout | --from | --keepalive | --message-timeout | \
-      --pin | --timeout | --tls-ciphers | --to) ;;
+    --authzid | --bind | --connect-timeout | --from | --keepalive | \
+      --message-timeout | --password-fd | --pin | --timeout | --tls-ciphers | \
+      --to | --user) ;;
     *) _uvsmtp_argument "$command" "$options" "$cur" ;;
   esac
 }

@@ -38,7 +38,7 @@ STATUSES = {
     "ok": {0}, "partial": {67}, "recipients-refused": {67, 75},
     "sender-refused": {69, 75}, "data-error": {69, 75},
     "helo-error": {69, 75}, "connect-error": {69, 75}, "unknown-host": {68},
-    "auth-error": {77}, "disconnected": {75}, "timeout": {75},
+    "auth-error": {75, 77}, "disconnected": {75}, "timeout": {75},
     "tls-error": {76}, "protocol-error": {76}, "not-supported": {69},
     "invalid-argument": {64}, "delivery-unknown": {70},
     "local-error": {66, 71, 74}, "cancelled": {130},
@@ -47,7 +47,8 @@ OUTCOMES = {"accepted", "deferred", "rejected", "not-attempted", "unknown"}
 # CONNECT, and the states of a command in flight.
 STAGES = {"CONNECT", "GREETING", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "TEXT",
           "DOT", "VOID_DOT", "CHUNK_TEXT", "BDAT", "LAST_TEXT", "BDAT_LAST",
-          "RSET", "CLOSED", "STARTTLS", "HANDSHAKE", "WRAP"}
+          "RSET", "CLOSED", "STARTTLS", "HANDSHAKE", "WRAP", "AUTH",
+          "AUTH_THINK", "AUTH_STEP", "AUTH_CANCEL"}
 # What can be wrong with a server's certificate.
 PROBLEMS = {"expired", "future", "wrong-name", "self-signed", "unknown-ca",
             "not-a-ca", "wrong-use", "weak", "revoked", "wrong-pin", "no-trust",
@@ -110,6 +111,13 @@ def check_tls(tls):
              certificate["pem"].startswith("-----BEGIN CERTIFICATE-----\n")))
 
 
+def check_auth(auth):
+    """Whether this is what is told of a login, or null."""
+    return auth is None or (
+        set(auth) == {"mechanism", "user"} and _is(auth["mechanism"], str) and
+        _is(auth["user"], str, type(None)))
+
+
 def _need(report):
     def need(condition, what):
         if not condition:
@@ -133,6 +141,8 @@ def check_common(report, exit_status):
     need(report["tls"] is None or report["tls"]["established"] or
          report["tls"]["error"] is not None or
          report["status"] in ("timeout", "cancelled"), "tls")
+    need(check_auth(report["auth"]), "auth")
+    need(_is(report["detail"], str, type(None)), "detail")
     need(_is(report["attempts"], list), "attempts")
     for a in report["attempts"]:
         need(set(a) == {"address", "status", "ms"} and
@@ -147,7 +157,8 @@ def check_report(report, exit_status):
     need = _need(report)
     need(_is(report, dict), "type")
     need(set(report) == {"status", "outcome", "error", "stage", "reply",
-                         "recipients", "tls", "attempts", "bytes"}, "keys")
+                         "recipients", "tls", "auth", "detail", "attempts",
+                         "bytes"}, "keys")
     check_common(report, exit_status)
     need(report["outcome"] in OUTCOMES, "outcome")
     need(_is(report["recipients"], list), "recipients")
@@ -167,7 +178,8 @@ def check_probe(report, exit_status):
     need(_is(report, dict), "type")
     need(set(report) == {"status", "error", "stage", "reply", "greeting",
                          "ehlo", "helo", "esmtp", "extensions", "address",
-                         "local", "attempts", "ms", "starttls", "tls"}, "keys")
+                         "local", "attempts", "ms", "starttls", "tls", "auth",
+                         "detail"}, "keys")
     check_common(report, exit_status)
     for name in ("greeting", "ehlo", "helo"):
         need(check_reply(report[name]), name)
@@ -177,7 +189,8 @@ def check_probe(report, exit_status):
     need(_is(report["starttls"], bool, type(None)), "starttls")
     for name in ("address", "local"):
         need(_is(report[name], str, type(None)), name)
-    need(set(report["ms"]) == {"connect", "greeting", "hello", "tls"} and
+    need(set(report["ms"]) == {"connect", "greeting", "hello", "tls",
+                               "auth"} and
          all(x is None or x >= 0 for x in report["ms"].values()), "ms")
 
 

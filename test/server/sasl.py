@@ -169,9 +169,10 @@ class Talk:
     def ask(self, challenge):
         text = base64.b64encode(challenge).decode()
         self.dialogue.connection.sendall(f"334 {text}\r\n".encode())
-        line = self.dialogue.stream.readline().decode().removesuffix("\r\n")
-        if not line and not self.dialogue.stream.peek(1):
+        line = self.dialogue.stream.readline()
+        if not line:
             raise EOFError
+        line = line.decode().removesuffix("\r\n")
         self.dialogue.note(line)
         if line == "*":
             raise Cancelled
@@ -185,4 +186,6 @@ def spellings(secret):
         text = base64.b64encode((before + secret).encode()).decode()
         # Without what depends on its neighbours.
         found.add(text[4 if before else 0:-4])
+    if min(len(x) for x in found) < 8:
+        raise ValueError("too short to be looked for")
     return found

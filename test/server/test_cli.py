@@ -30,7 +30,9 @@ class Report(Case):
             "recipients": [{
                 "address": "a@example.net", "outcome": "accepted",
                 "stage": "DOT", **reply}],
-            "tls": None, "attempts": got.report["attempts"], "bytes": len(b"Subject: x\r\n\r\n..dot\r\n")})
+            "tls": None, "auth": None, "detail": None,
+            "attempts": got.report["attempts"],
+            "bytes": len(b"Subject: x\r\n\r\n..dot\r\n")})
         self.assertEqual((got.exit, got.err), (0, ""))
 
     def test_nothing_sent(self):
@@ -43,7 +45,7 @@ class Report(Case):
         self.assertEqual(got.report, {
             "status": "invalid-argument", "outcome": "not-attempted",
             "stage": None, "reply": None, "recipients": [], "tls": None,
-            "attempts": [], "bytes": 0})
+            "auth": None, "detail": None, "attempts": [], "bytes": 0})
 
     def test_people_accepted(self):
         """Without --json: a line on standard output."""

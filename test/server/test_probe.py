@@ -52,7 +52,8 @@ class Probe(Case):
             "local": f"127.0.0.1:{peer[1]}",
             "attempts": [{"address": f"127.0.0.1:{recorder.port}",
                           "status": "OK"}],
-            "ms": {"tls": None}, "starttls": True, "tls": None})
+            "ms": {"tls": None, "auth": None}, "starttls": True, "tls": None,
+            "auth": None, "detail": None})
 
     def test_helo(self):
         """A server that knows no EHLO."""
