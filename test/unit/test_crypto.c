@@ -146,6 +146,7 @@ static void test_hmac_memory(void** state) {
   uvsmtp__mem_t mem = {watch_alloc, &alloc};
   uvsmtp_slice_t part = {"text", 4};
   unsigned char out[UVSMTP__HASH_MAX];
+  static const char* const secrets[] = {"secret", NULL};
   uvsmtp__hmac_t* hmac = (uvsmtp__hmac_t*)out;
   (void)state;
   alloc.fail_at = 1;
@@ -153,7 +154,9 @@ static void test_hmac_memory(void** state) {
                    -ENOMEM);
   assert_null(hmac);
   uvsmtp__hmac_free(NULL);
-  assert_int_equal(uvsmtp__hmac_new(&hmac, &mem, UVSMTP__SHA1, "key", 3), 0);
+  assert_int_equal(uvsmtp__hmac_new(&hmac, &mem, UVSMTP__SHA1, "secret", 6), 0);
+  alloc.secrets = secrets;
+  assert_int_equal(test_alloc_holding(&alloc), 0);
   assert_int_equal(uvsmtp__hmac(hmac, &part, 1, out), 0);
   dirty = 0;
   uvsmtp__hmac_free(hmac);
@@ -250,11 +253,42 @@ static void test_base64_lengths(void** state) {
 
 static void test_base64_strict(void** state) {
   static const char* const bad[] = {
-      "Z",     "Zm",   "Zm9",      "Zg=",      "Zm9vY",    "====",
-      "Z===",  "Zm=v", "=m9v",     "Zg==Zg==", "Zm9v====", "Zm9v\r\n",
-      "Zm9\n", " Zm9", "Zm9 ",     "Zm 9vY==", "Zm9vYg= ", "Zm9\rvYmF",
-      "Zm9-",  "Zm9_", "Zm9*",     "Zm9\200",  "Zh==",     "Zn==",
-      "Zm9=",  "Zm+=", "Zm9vYh==", "Zm9vYmH=", "\r\n\r\n", "    ",
+      "Z",
+      "Zm",
+      "Zm9",
+      "Zg=",
+      "Zm9vY",
+      "AAAAA",
+      "AAAAAA",
+      "====",
+      "Z===",
+      "Zm=v",
+      "=m9v",
+      "Zg==Zg==",
+      "Zm9v====",
+      "Zm9v\n\n\n\n\n\n\n\n",
+      "Zm9v\r\n\r\n\r\n\r\n",
+      "Zm9v        ",
+      "Zm9v       \n",
+      "Zm9v\r\n",
+      "Zm9\n",
+      " Zm9",
+      "Zm9 ",
+      "Zm 9vY==",
+      "Zm9vYg= ",
+      "Zm9\rvYmF",
+      "Zm9-",
+      "Zm9_",
+      "Zm9*",
+      "Zm9\200",
+      "Zh==",
+      "Zn==",
+      "Zm9=",
+      "Zm+=",
+      "Zm9vYh==",
+      "Zm9vYmH=",
+      "\r\n\r\n",
+      "    ",
   };
   char out[16];
   size_t i;

@@ -513,6 +513,7 @@ static void test_server_first(void** state) {
     if (rc != rows[i].rc) fail_msg("%s: %d", rows[i].text, rc);
     if (rc < 0) {
       explained(&d, rows[i].words);
+      assert_null(strstr(d.x->detail, "x=1"));
       SAID(&d, "");
     }
     end(&d);
@@ -1010,7 +1011,7 @@ static int holds(const char* in, size_t n, const void* what, size_t len) {
 }
 
 /* What the password becomes on the way, as its owner can compute it. */
-static void compute(unsigned char keys[4][32]) {
+static void compute(unsigned char keys[5][32]) {
   uvsmtp__mem_t mem = {test_alloc, &watch.alloc};
   uvsmtp__hmac_t* hmac;
   unsigned char u[32];
@@ -1020,7 +1021,7 @@ static void compute(unsigned char keys[4][32]) {
   assert_int_equal(uvsmtp__base64_decode(salt, "W22ZaJ0SNY7soEsUEjb6gQ==", 24),
                    16);
   memcpy(salt + 16, "\0\0\0\1", 4);
-  memset(keys, 0, 4 * 32);
+  memset(keys, 0, 5 * 32);
   assert_int_equal(uvsmtp__hmac_new(&hmac, &mem, UVSMTP__SHA256, "pencil", 6),
                    0);
   for (i = 0; i < 4096; i++) {
@@ -1029,6 +1030,7 @@ static void compute(unsigned char keys[4][32]) {
     part.base = u;
     part.len = 32;
   }
+  memcpy(keys[4], u, 32);
   uvsmtp__hmac_free(hmac);
   assert_int_equal(uvsmtp__hmac_new(&hmac, &mem, UVSMTP__SHA256, keys[0], 32),
                    0);
@@ -1041,13 +1043,28 @@ static void compute(unsigned char keys[4][32]) {
   assert_int_equal(uvsmtp__hash(UVSMTP__SHA256, keys[1], 32, keys[3]), 0);
 }
 
+/* How many blocks in use have the octets in them. */
+static size_t holding(const unsigned char* octets) {
+  static const char* secrets[2];
+  char text[9] = {0};
+  size_t at, n;
+  /* Without a NUL: some eight of them. */
+  for (at = 0; memchr(octets + at, 0, 8) != NULL; at++) assert_true(at < 24);
+  memcpy(text, octets + at, 8);
+  secrets[0] = text;
+  watch.alloc.secrets = secrets;
+  n = test_alloc_holding(&watch.alloc);
+  watch.alloc.secrets = NULL;
+  return n;
+}
+
 /* Neither the salted password nor a key is on the stack, or in any block but
  * where the keys are kept. */
 static void test_stack(void** state) {
   static const char* const names[] = {"SaltedPassword", "ClientKey",
-                                      "ServerKey", "StoredKey"};
+                                      "ServerKey", "StoredKey", "U"};
   uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  unsigned char keys[4][32];
+  unsigned char keys[5][32];
   char text[256];
   char* stack = NULL;
   size_t i, at;
@@ -1064,11 +1081,16 @@ static void test_stack(void** state) {
   uvsmtp__veil_drop(walker.x, &walker.x->response);
   on_stack(stack, walk_on, text);
   assert_int_equal(walked[1], UVSMTP_MECH_CONTINUE);
-  for (i = 0; i < 4; i++)
+  for (i = 0; i < 5; i++)
     for (at = 0; at + 8 <= 32; at += 8)
       if (holds(stack, STACK, keys[i] + at, 8))
         fail_msg("%s is on the stack", names[i]);
   assert_int_equal(holds((const char*)keys, sizeof(keys), keys[2] + 8, 8), 1);
+  assert_int_equal(holding(keys[0]), 0);
+  assert_int_equal(holding(keys[1]), 1);
+  assert_int_equal(holding(keys[2]), 1);
+  assert_int_equal(holding(keys[3]), 0);
+  assert_int_equal(holding(keys[4]), 0);
   end(&walker);
   free(stack);
   done(c);
