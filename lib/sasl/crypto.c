@@ -17,6 +17,7 @@
 #if MBEDTLS_VERSION_MAJOR < 3
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
+#include <mbedtls/entropy_poll.h>
 #include <mbedtls/md.h>
 #else
 #include <psa/crypto.h>
@@ -64,18 +65,48 @@ static int state_finish(state_t* s, int alg, unsigned char* out) {
 
 static void state_free(state_t* s) { mbedtls_md_free(s); }
 
+#if defined(MBEDTLS_NO_PLATFORM_ENTROPY)
+
+typedef mbedtls_entropy_context source_t;
+
+static void source_init(source_t* source) { mbedtls_entropy_init(source); }
+
+static void source_free(source_t* source) { mbedtls_entropy_free(source); }
+
+static int source_get(void* source, unsigned char* out, size_t len) {
+  return mbedtls_entropy_func(source, out, len);
+}
+
+#else
+
+/* What the system has. Mbed TLS's own collection asks that too, and all else
+ * that it was built with, which can take a millisecond. */
+typedef int source_t;
+
+static void source_init(source_t* source) { *source = 0; }
+
+static void source_free(source_t* source) { (void)source; }
+
+static int source_get(void* source, unsigned char* out, size_t len) {
+  size_t got = 0;
+  int rc = mbedtls_platform_entropy_poll(source, out, len, &got);
+  return rc == 0 && got == len ? 0 : MBEDTLS_ERR_ENTROPY_SOURCE_FAILED;
+}
+
+#endif
+
 /* A generator for once: nothing to keep, and nothing to share. */
 int uvsmtp__random(void* buf, size_t len) {
-  mbedtls_entropy_context entropy;
+  source_t source;
   mbedtls_ctr_drbg_context drbg;
   int rc;
-  mbedtls_entropy_init(&entropy);
+  source_init(&source);
   mbedtls_ctr_drbg_init(&drbg);
-  rc = mbedtls_ctr_drbg_seed(&drbg, mbedtls_entropy_func, &entropy,
+  rc = mbedtls_ctr_drbg_seed(&drbg, source_get, &source,
                              (const unsigned char*)"uvsmtp sasl", 11);
   if (rc == 0) rc = mbedtls_ctr_drbg_random(&drbg, buf, len);
   mbedtls_ctr_drbg_free(&drbg);
-  mbedtls_entropy_free(&entropy);
+  source_free(&source);
   return rc == 0 ? 0 : UVSMTP_ETLS;
 }
 

@@ -8,12 +8,13 @@ import base64
 import hashlib
 import hmac
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import unittest
 
-DRIVER = sys.argv.pop(1)
+DRIVER = shlex.split(sys.argv.pop(1))  # may be run by another, as valgrind
 GSASL = shutil.which("gsasl")
 TIMEOUT = 30
 BINDING = "0123456789abcdef" * 2
@@ -29,7 +30,7 @@ class Client:
     def __init__(self, mech, user, password, authzid="", offered="",
                  binding=""):
         self.process = subprocess.Popen(
-            [DRIVER, mech, user, password, authzid, offered, binding],
+            [*DRIVER, mech, user, password, authzid, offered, binding],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self):
