@@ -71,6 +71,7 @@ typedef struct step_s {
   int number;   /* call's index, error, state, phase, wants */
   int trusted;  /* SECURE: the server has proven who it is */
   int fresh;    /* TOKEN: a new one must be wanted */
+  int late;     /* TOKEN: nobody waits any more */
   int refused;  /* TOKEN: what the answer returns */
   char* text;   /* EXTN: keyword; TOKEN: it; AUTH: the mechanism, or NULL */
   char* params; /* EXTN: parameters, NULL: not offered */
@@ -142,7 +143,8 @@ typedef struct creds_s {
   unsigned int flags;
   int hook; /* token_kind */
   int hook_error;
-  int keeps; /* they live as long as the dialogue, for all plays */
+  char* nonce; /* SCRAM's, instead of one made at random; NULL: that */
+  int keeps;   /* they live as long as the dialogue, for all plays */
   own_t* owns;
   size_t nowns;
 } creds_t;
@@ -338,12 +340,21 @@ typedef struct own_mech_s {
   uvsmtp_exchange_t* waits; /* its run has said WAIT and was not woken */
 } own_mech_t;
 
+/* A SCRAM of the library's, with a nonce that is given. */
+enum { SCRAMS = 3 };
+typedef struct scram_s {
+  uvsmtp_mech_t mech;
+  const char* nonce;
+  play_t** play;
+} scram_t;
+
 /* Credentials in a play. */
 typedef struct identity_s {
   const creds_t* creds;
   play_t* play;
   uvsmtp_credentials_t* it;
   own_mech_t* mechs;
+  scram_t scrams[SCRAMS];
   const uvsmtp_mech_t** list;  /* of them */
   uvsmtp_token_query_t* query; /* that waits for its answer */
 } identity_t;
@@ -445,6 +456,7 @@ void creds_token(play_t* p, const step_t* s);
 /* mech.c */
 void own_begin(own_mech_t* m, play_t** play, const own_t* own);
 void own_wake(play_t* p);
+void scram_begin(scram_t* m, int which, play_t** play, const char* nonce);
 
 /* secret.c: the memory functions of a play, which is their data: the engine's,
  * and those of credentials. */

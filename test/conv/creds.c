@@ -94,6 +94,8 @@ int creds_word(dialogue_t* d, creds_t* c, int line, const bytes_t* word) {
     c->flags = creds_flags(d, line, v);
   } else if (script_value(word, "own", &v)) {
     add_own(d, c, line, v);
+  } else if (script_value(word, "nonce", &v)) {
+    c->nonce = keep_text(v, strlen(v));
   } else if (strcmp(word->at, "keeps") == 0) {
     c->keeps = 1;
   } else if (!hook_word(d, c, line, word) && !script_value(word, "id", &v)) {
@@ -175,22 +177,35 @@ static void put(const char** to, size_t* len, const bytes_t* from) {
   *len = from->len;
 }
 
+/* The mechanisms of its own: how many. */
+static size_t list_mechs(identity_t* id, const creds_t* c) {
+  size_t n = 0;
+  size_t i;
+
+  id->mechs = calloc(c->nowns + 1, sizeof(*id->mechs));
+  id->list = calloc(c->nowns + SCRAMS + 1, sizeof(*id->list));
+  if (id->mechs == NULL || id->list == NULL) abort();
+  for (i = 0; i < c->nowns; i++) {
+    own_begin(&id->mechs[i], &id->play, &c->owns[i]);
+    id->list[n++] = &id->mechs[i].mech;
+  }
+  for (i = 0; c->nonce != NULL && i < SCRAMS; i++) {
+    scram_begin(&id->scrams[i], (int)i, &id->play, c->nonce);
+    id->list[n++] = &id->scrams[i].mech;
+  }
+  return n;
+}
+
 static int make(play_t* p, identity_t* id, const creds_t* c) {
   uvsmtp_credentials_config_t config = UVSMTP_CREDENTIALS_CONFIG_INIT;
   uvsmtp_mem_t mem = {sizeof(mem), secret_alloc_own, NULL};
   const char* why = "";
-  size_t i;
   int rc;
 
   id->creds = c;
   id->play = p;
-  id->mechs = calloc(c->nowns + 1, sizeof(*id->mechs));
-  id->list = calloc(c->nowns + 1, sizeof(*id->list));
-  if (id->mechs == NULL || id->list == NULL) abort();
-  for (i = 0; i < c->nowns; i++) {
-    own_begin(&id->mechs[i], &id->play, &c->owns[i]);
-    id->list[i] = &id->mechs[i].mech;
-  }
+  config.nown = list_mechs(id, c);
+  config.own = config.nown > 0 ? id->list : NULL;
   mem.data = p;
   if (!c->keeps) config.mem = &mem;
   put(&config.user, &config.user_len, c->user);
@@ -203,8 +218,6 @@ static int make(play_t* p, identity_t* id, const creds_t* c) {
     config.token_arg = id;
   }
   config.mechs = c->mechs;
-  config.own = c->nowns > 0 ? id->list : NULL;
-  config.nown = c->nowns;
   config.flags = c->flags;
   rc = uvsmtp_credentials_new(&id->it, &config, &why);
   if (rc == 0 || (rc == -ENOMEM && p->alloc.failed > 0)) return rc;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conv.h"
+#include "sasl/scram.h"
 
 /* --------------------------------------------------------------- scripts */
 
@@ -234,4 +235,49 @@ void own_wake(play_t* p) {
       found |= wake(&p->identities[i]->mechs[k]);
   for (i = 0; i < p->d->ncalls; i++) found |= wake(&p->told[i].mech);
   if (!found && !play_lacks(p)) play_fail(p, "nothing to wake");
+}
+
+/* ------------------------------------------- SCRAM, with a nonce of ours */
+
+static const struct {
+  const uvsmtp_mech_t* mech;
+  int alg;
+  int binds;
+} scrams[SCRAMS] = {{&uvsmtp__mech_scram_sha256_plus, UVSMTP__SHA256, 1},
+                    {&uvsmtp__mech_scram_sha256, UVSMTP__SHA256, 0},
+                    {&uvsmtp__mech_scram_sha1, UVSMTP__SHA1, 0}};
+
+static int which_of(const uvsmtp_mech_t* self) {
+  int i = 0;
+
+  while (strcmp(scrams[i].mech->name, self->name) != 0) i++;
+  return i;
+}
+
+static int scram_step(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x,
+                      const uvsmtp_slice_t* challenge) {
+  const scram_t* m = (const scram_t*)(const void*)self;
+  int i = which_of(self);
+  int rc;
+
+  if (uvsmtp_exchange_data(x) != NULL)
+    return scrams[i].mech->step(scrams[i].mech, x, challenge);
+  rc = uvsmtp__scram_first(x, scrams[i].alg, scrams[i].binds, m->nonce);
+  if (uvsmtp_exchange_data(x) != NULL) (*m->play)->runs++;
+  return rc;
+}
+
+static void scram_finish(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x) {
+  const scram_t* m = (const scram_t*)(const void*)self;
+
+  if (uvsmtp_exchange_data(x) != NULL) (*m->play)->finished++;
+  scrams[which_of(self)].mech->finish(self, x);
+}
+
+void scram_begin(scram_t* m, int which, play_t** play, const char* nonce) {
+  m->mech = *scrams[which].mech;
+  m->mech.step = scram_step;
+  m->mech.finish = scram_finish;
+  m->nonce = nonce;
+  m->play = play;
 }

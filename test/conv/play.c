@@ -328,12 +328,15 @@ static void shake(play_t* p, const step_t* s) {
 
 /* A mechanism waits for the host, or for who has its token. */
 static void go_on(play_t* p, const step_t* s) {
-  if (uvsmtp_proto_wait(p->proto, NULL) != UVSMTP_PHASE_AUTH && !play_lacks(p))
-    play_fail(p, "a mechanism that waits without its deadline");
-  if (play_pauses(p)) return;
-  /* It is no source's octets that it waits for. */
-  uvsmtp_proto_resume(p->proto);
-  play_collect(p);
+  if (!s->late) {
+    if (uvsmtp_proto_wait(p->proto, NULL) != UVSMTP_PHASE_AUTH &&
+        !play_lacks(p))
+      play_fail(p, "a mechanism that waits without its deadline");
+    if (play_pauses(p)) return;
+    /* It is no source's octets that it waits for. */
+    uvsmtp_proto_resume(p->proto);
+    play_collect(p);
+  }
   if (s->kind == STEP_TOKEN)
     creds_token(p, s);
   else

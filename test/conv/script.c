@@ -170,20 +170,23 @@ static void read_secure(reader_t* r, char* at) {
     script_error(r->file, r->line, "secure %s?", word.at);
 }
 
-/* "token TEXT", "fresh-token TEXT", "bad-token TEXT", "token-error NAME". */
+/* "token TEXT", "fresh-token TEXT", "bad-token TEXT", "token-error NAME"; and
+ * "late-token TEXT", when nobody waits for it any more. */
 static int read_token(reader_t* r, char* at) {
   static const char* const words[] = {"token", "fresh-token", "bad-token",
-                                      "token-error"};
+                                      "late-token", "token-error"};
   char* rest = NULL;
   step_t* s;
   bytes_t word;
   int i;
 
-  for (i = 0; i < 4 && rest == NULL; i++) rest = begins(at, words[i]);
+  for (i = 0; i < 5 && rest == NULL; i++) rest = begins(at, words[i]);
   if (rest == NULL) return 0;
   s = script_step(r, STEP_TOKEN);
   if (!script_word(&rest, &word)) script_error(r->file, r->line, "token?");
-  if (i == 4) {
+  s->late = i == 4;
+  if (!s->late) r->d->nshakes++;
+  if (i == 5) {
     s->number = named(r, error_number(word.at), word.at);
     return 1;
   }
@@ -205,8 +208,8 @@ static int read_wait(reader_t* r, char* at) {
     script_step(r, STEP_NO_TLS)->number = named(r, error_number(rest), rest);
   else if (begins(at, "wake") != NULL)
     script_step(r, STEP_WAKE);
-  else if (!read_token(r, at))
-    return 0;
+  else
+    return read_token(r, at);
   r->d->nshakes++;
   return 1;
 }
