@@ -54,6 +54,7 @@ SCENARIOS = {
     "31": "octets above 127 in a reply, split anywhere",
     # TLS
     "32": "STARTTLS, a handshake, EHLO again; what was offered before is gone",
+    "33": "AUTH offered within TLS only: the login is made there",
     "34": "STARTTLS offered within TLS: ignored",
     "35": "STARTTLS refused for now: an error, or clear text, by the policy",
     "36": "STARTTLS refused for good",
@@ -67,6 +68,27 @@ SCENARIOS = {
     "44": "a session that is resumed, and a server that does not want to",
     "45": "the end by close_notify, and without",
     "46": "a server that reads or writes slowly, within TLS",
+    # AUTH
+    "47": "PLAIN, its response in the command",
+    "48": "PLAIN behind a challenge, whatever that says",
+    "49": "LOGIN, whatever its prompts say",
+    "50": "LOGIN with the name in the command",
+    "51": "CRAM-MD5's example; a challenge it can't read: cancelled",
+    "52": "535: the next mechanism; the last refusal is the error",
+    "53": "504: the next mechanism",
+    "54": "534 and 538: no other mechanism",
+    "55": "503: logged in already",
+    "56": "454: not now, by no mechanism",
+    "57": "challenges without end: cancelled after five",
+    "58": "421 in the middle of a login",
+    "59": "XOAUTH2's refusal as a challenge; its token fetched anew, once",
+    "60": "OAUTHBEARER's refusal as a challenge",
+    "61": "SCRAM with a server that does not prove itself, or goes wrong",
+    "62": "EXTERNAL, which has nothing to say",
+    "63": "a response too long for the command",
+    "64": "credentials, and no AUTH offered",
+    "65": "credentials, and no TLS",
+    "66": "235 of several lines; a reply behind it",
     # Envelope
     "67": "MAIL refused: RSET, and the connection is good",
     "68": "421 to MAIL: closed, no RSET",
@@ -142,8 +164,6 @@ SCENARIOS = {
 
 # What waits for parts of the library that don't exist yet.
 PUT_OFF = {
-    "33": "no AUTH yet",
-    **{str(n): "no AUTH yet" for n in range(47, 67)},
     "83": "REQUIRETLS: not yet",
     "117": "the connection lost with several messages in flight: one at a time",
     "118": "the next envelope before the verdict: one message at a time",

@@ -471,6 +471,145 @@ static void codes_mean_what_the_standards_say(void** context) {
   expect(S_CLOSED, 250, 0, I_BAD);
 }
 
+/* ------------------------------------------------------------------- AUTH */
+
+/* What a login consists of, beside the mechanism's work. */
+static int is_auth(int state) {
+  return state == S_AUTH || state == S_AUTH_STEP || state == S_AUTH_CANCEL;
+}
+
+static void codes_of_auth(void** context) {
+  static const int states[] = {S_AUTH, S_AUTH_STEP};
+  size_t k;
+  (void)context;
+  for (k = 0; k < 2; k++) {
+    expect(states[k], 235, 0, I_OK);
+    expect(states[k], 503, 0, I_OK);
+    expect(states[k], 334, 0, I_CHALLENGE);
+    expect(states[k], 501, 0, I_NEXT);
+    expect(states[k], 504, 0, I_NEXT);
+    expect(states[k], 535, 0, I_NEXT);
+    expect(states[k], 534, 0, I_PERM);
+    expect(states[k], 538, 0, I_PERM);
+    expect(states[k], 530, 0, I_PERM);
+    expect(states[k], 500, 0, I_PERM);
+    expect(states[k], 454, 0, I_TEMP);
+    expect(states[k], 432, 0, I_TEMP);
+    expect(states[k], 250, 0, I_PERM);
+    expect(states[k], 354, 0, I_BAD);
+    expect(states[k], 235, FACT_UNPROVEN, I_UNPROVEN);
+    expect(states[k], 334, FACT_UNPROVEN, I_CHALLENGE);
+    expect(states[k], 535, FACT_UNPROVEN, I_NEXT);
+  }
+  /* Logged in by other means, such as a certificate: but not in the middle. */
+  expect(S_AUTH, 503, FACT_UNPROVEN, I_OK);
+  expect(S_AUTH_STEP, 503, FACT_UNPROVEN, I_UNPROVEN);
+  expect(S_AUTH_CANCEL, 501, 0, I_PERM);
+  expect(S_AUTH_CANCEL, 454, 0, I_TEMP);
+  expect(S_AUTH_CANCEL, 235, 0, I_BAD);
+  expect(S_AUTH_CANCEL, 334, 0, I_BAD);
+  expect(S_AUTH_THINK, 235, 0, I_BAD);
+  expect(S_AUTH_THINK, 334, 0, I_BAD);
+  expect(S_AUTH_THINK, 535, 0, I_BAD);
+  expect(S_MAIL, 235, 0, I_BAD);
+  expect(S_EHLO, 235, 0, I_BAD);
+}
+
+/* 235, or 503, to AUTH or a response, when nothing is left to be proven: there
+ * is no other way in. */
+static void one_way_to_log_in(void** context) {
+  int found = 0;
+  int s;
+  int i;
+  int code;
+  unsigned int facts;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    for (i = 0; named(s) && i < I_COUNT; i++) {
+      int in = !never(s, i) && row(s, i)->action == A_accept_auth;
+      ASSERT_CELL(in == ((s == S_AUTH || s == S_AUTH_STEP) && i == I_OK), s, i);
+      found += in;
+    }
+  }
+  assert_int_equal(found, 2);
+  for (code = 100; code <= 599; code++) {
+    for (facts = 0; facts <= ALL_FACTS; facts++) {
+      int unproven = (facts & FACT_UNPROVEN) != 0;
+      if (uvsmtp__classify(S_AUTH, code, facts) == I_OK)
+        assert_true((code == 235 && !unproven) || code == 503);
+      if (uvsmtp__classify(S_AUTH_STEP, code, facts) == I_OK)
+        assert_true((code == 235 || code == 503) && !unproven);
+      assert_int_not_equal(uvsmtp__classify(S_AUTH_CANCEL, code, facts), I_OK);
+    }
+  }
+}
+
+/* A refusal of AUTH fails what it is for, leaves the session where it was, and
+ * says nothing of a message. */
+static void refused_logins_attempt_nothing(void** context) {
+  static const int refusals[] = {I_NEXT, I_TEMP, I_PERM, I_UNPROVEN,
+                                 I_MECH_SKIP};
+  int found = 0;
+  int s;
+  size_t k;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++) {
+    if (!is_auth(s) && s != S_AUTH_THINK) continue;
+    for (k = 0; k < sizeof(refusals) / sizeof(refusals[0]); k++) {
+      const uvsmtp__row_t* r = row(s, refusals[k]);
+      if (never(s, refusals[k])) continue;
+      found++;
+      ASSERT_CELL(r->next == S_SAME, s, refusals[k]);
+      ASSERT_CELL(r->error == UVSMTP_EAUTH, s, refusals[k]);
+      ASSERT_CELL(r->outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED, s, refusals[k]);
+      ASSERT_CELL((r->effects & (FX_DONE | FX_FAILS | FX_RESETS | FX_CLOSES)) ==
+                      (FX_DONE | FX_FAILS),
+                  s, refusals[k]);
+    }
+  }
+  assert_int_equal(found, 1 + 4 + 4 + 2);
+}
+
+/* RFC 4954 4: AUTH is the last of its group, and its responses are no commands
+ * that others could follow. */
+static void nothing_follows_auth(void** context) {
+  int s;
+  (void)context;
+  for (s = 0; s < S_COUNT; s++)
+    if (is_auth(s) || s == S_AUTH_THINK) {
+      assert_int_equal(uvsmtp__states[s].group, GROUP_LAST);
+      assert_int_equal(uvsmtp__states[s].phase, UVSMTP_PHASE_AUTH);
+      assert_int_equal(uvsmtp__states[s].needs, NEEDS_TLS);
+    }
+  /* Not within a transaction (RFC 4954 4), and not before EHLO. */
+  assert_int_equal(uvsmtp__states[S_AUTH_THINK].starts, 1u << S_READY);
+}
+
+/* Who logs in does so behind the last hello, and before the first MAIL. */
+static void plans_log_in_behind_the_hello(void** context) {
+  static const int plans[] = {PLAN_HELLO, PLAN_MAIL, PLAN_SEND, PLAN_LOGIN};
+  const uvsmtp__step_row_t* s;
+  int logins = 0;
+  size_t k;
+  (void)context;
+  for (k = 0; k < sizeof(plans) / sizeof(plans[0]); k++) {
+    s = &uvsmtp__steps[uvsmtp__plan_start(plans[k])];
+    assert_int_equal(s[5].state, S_HELO);
+    assert_int_equal(s[6].plan, plans[k]);
+    assert_int_equal(s[6].state, S_AUTH_THINK);
+    assert_int_equal(s[6].times, TIMES_MANY);
+    assert_int_equal(s[6].guard,
+                     plans[k] == PLAN_LOGIN ? G_login_asked : G_login_due);
+  }
+  for (s = uvsmtp__steps; s->plan != 0; s++) {
+    logins += s->state == S_AUTH_THINK;
+    if (s->state != S_MAIL) continue;
+    assert_int_equal(s[-1].plan, s->plan);
+    assert_int_equal(s[-1].state, S_AUTH_THINK);
+  }
+  assert_int_equal(logins, 4);
+}
+
 /* ------------------------------------------------------------------ plans */
 
 static void plans_are_whole(void** context) {
@@ -549,7 +688,7 @@ static void policies_are_asked_behind_a_hello(void** context) {
   static const int guards[] = {G_hello_missing, G_ehlo_refused,
                                G_tls_due,       G_tls_granted,
                                G_hello_missing, G_ehlo_refused};
-  static const int plans[] = {PLAN_HELLO, PLAN_MAIL, PLAN_SEND};
+  static const int plans[] = {PLAN_HELLO, PLAN_LOGIN, PLAN_MAIL, PLAN_SEND};
   size_t k;
   size_t i;
   (void)context;
@@ -612,6 +751,7 @@ static void plans_are_the_public_requests(void** context) {
       {PLAN_RSET, UVSMTP_OP_RSET},       {PLAN_NOOP, UVSMTP_OP_NOOP},
       {PLAN_QUIT, UVSMTP_OP_QUIT},       {PLAN_COMMAND, UVSMTP_OP_COMMAND},
       {PLAN_SEND, UVSMTP_OP_SEND},       {PLAN_STARTTLS, UVSMTP_OP_STARTTLS},
+      {PLAN_LOGIN, UVSMTP_OP_LOGIN},
   };
   size_t k;
   for (k = 0; k < sizeof(same) / sizeof(same[0]); k++)
@@ -768,6 +908,11 @@ int main(void) {
       cmocka_unit_test(early_replies_are_bad),
       cmocka_unit_test(nothing_follows_the_reply_to_starttls),
       cmocka_unit_test(codes_mean_what_the_standards_say),
+      cmocka_unit_test(codes_of_auth),
+      cmocka_unit_test(one_way_to_log_in),
+      cmocka_unit_test(refused_logins_attempt_nothing),
+      cmocka_unit_test(nothing_follows_auth),
+      cmocka_unit_test(plans_log_in_behind_the_hello),
       cmocka_unit_test(plans_are_whole),
       cmocka_unit_test(after_data_comes_a_dot),
       cmocka_unit_test(after_starttls_comes_a_handshake),
