@@ -87,6 +87,10 @@ static void note_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   p->helloed = 0;
   p->esmtp = 0;
   p->authed = NULL;
+  /* The target's login is made anew, or at last. One of the caller's own that
+   * failed is still what those behind it waited for. */
+  if (p->auth == NULL) return;
+  p->login_failed = 0;
   uvsmtp__auth_reset(p->auth);
 }
 
