@@ -50,6 +50,10 @@ static void take_event(play_t* p, const uvsmtp_event_t* event) {
     play_fail(p, "call %zu: an event before the release", i);
   snap_take(&p->snaps[i], event);
   watch_event(p, event);
+  /* What is queued behind it begins another session than the script's. */
+  if (call->op == UVSMTP_OP_CONNECT &&
+      uvsmtp_result_status(event->result) == -ENOMEM)
+    (void)play_lacks(p);
   p->snaps[i].fed = p->fed;
   judge_shape(p, i);
 }
