@@ -366,12 +366,16 @@ typedef struct told_s {
   own_mech_t mech; /* its own */
 } told_t;
 
+/* The beginning of a line that is being said. */
+typedef struct line_s {
+  char text[64];
+  size_t n;
+} line_t;
+
 /* What has been seen on the wire of the login of this session. */
 typedef struct watch_s {
-  char said[64]; /* the line that the client is saying, its beginning */
-  size_t nsaid;
-  char heard[8];
-  size_t nheard;
+  line_t said;
+  line_t heard;
   int asked;  /* AUTH or a response to it is not answered yet */
   int failed; /* the last login did */
 } watch_t;

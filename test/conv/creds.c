@@ -128,7 +128,7 @@ static int answer(identity_t* id, int status, const bytes_t* token) {
   if (copy == NULL) abort();
   id->query = NULL;
   /* A block of its own, so that nobody keeps it. */
-  memcpy(copy, token->at, token->len);
+  if (token->len > 0) memcpy(copy, token->at, token->len);
   rc = uvsmtp_token_done(query, status, copy, token->len);
   free(copy);
   return rc;

@@ -195,6 +195,17 @@ void secret_masked(play_t* p) {
 
 /* ------------------------------------------------------- failed logins */
 
+/* 1 when c ends the line, whose text then stands until the next octet. */
+static int take_octet(line_t* line, char c) {
+  if (c != '\n') {
+    if (line->n < sizeof(line->text) - 1) line->text[line->n++] = c;
+    return 0;
+  }
+  line->text[line->n] = '\0';
+  line->n = 0;
+  return 1;
+}
+
 /* Nothing of a message after a login that failed, whoever is wrong about it. */
 static void said_line(play_t* p) {
   static const char* const verbs[] = {"MAIL ", "RCPT ", "DATA", "BDAT "};
@@ -202,47 +213,32 @@ static void said_line(play_t* p) {
   size_t i;
 
   for (i = 0; w->failed && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-    if (strncmp(w->said, verbs[i], strlen(verbs[i])) == 0)
-      play_fail(p, "%safter a failed login", verbs[i]);
-  if (strncmp(w->said, "AUTH ", 5) == 0) w->asked = 1;
+    if (strncmp(w->said.text, verbs[i], strlen(verbs[i])) == 0)
+      play_fail(p, "%s after a failed login", verbs[i]);
+  if (strncmp(w->said.text, "AUTH ", 5) == 0) w->asked = 1;
 }
 
 void watch_said(play_t* p, const char* at, size_t len) {
-  watch_t* w = &p->watch;
   size_t i;
 
-  for (i = 0; i < len; i++) {
-    if (at[i] != '\n') {
-      if (w->nsaid < sizeof(w->said) - 1) w->said[w->nsaid++] = at[i];
-      continue;
-    }
-    w->said[w->nsaid] = '\0';
-    said_line(p);
-    w->nsaid = 0;
-  }
+  for (i = 0; i < len; i++)
+    if (take_octet(&p->watch.said, at[i])) said_line(p);
 }
 
 static void heard_line(watch_t* w) {
-  w->heard[w->nheard] = '\0';
-  if (w->nheard < 3 || w->heard[3] == '-' || !w->asked) return;
-  if (strncmp(w->heard, "334", 3) == 0) return;
+  const char* text = w->heard.text;
+
+  if (strlen(text) < 3 || text[3] == '-' || !w->asked) return;
+  if (strncmp(text, "334", 3) == 0) return;
   w->asked = 0;
-  w->failed =
-      strncmp(w->heard, "235", 3) != 0 && strncmp(w->heard, "503", 3) != 0;
+  w->failed = strncmp(text, "235", 3) != 0 && strncmp(text, "503", 3) != 0;
 }
 
 void watch_heard(play_t* p, const char* at, size_t len) {
-  watch_t* w = &p->watch;
   size_t i;
 
-  for (i = 0; i < len; i++) {
-    if (at[i] != '\n') {
-      if (w->nheard < sizeof(w->heard) - 1) w->heard[w->nheard++] = at[i];
-      continue;
-    }
-    heard_line(w);
-    w->nheard = 0;
-  }
+  for (i = 0; i < len; i++)
+    if (take_octet(&p->watch.heard, at[i])) heard_line(&p->watch);
 }
 
 static void check_reply(play_t* p, const uvsmtp_reply_t* reply) {
