@@ -59,7 +59,10 @@ int uvsmtp__check_auth(const uvsmtp_request_t* r) {
   uvsmtp_auth_host_t host;
   if (r->auth_flags & ~known) return -EINVAL;
   if (r->mech == NULL && (r->auth_flags & UVSMTP_AUTH_FORCE)) return -EINVAL;
-  if (r->mech != NULL && uvsmtp__check_mech(r->mech) != 0) return -EINVAL;
+  if (r->mech != NULL &&
+      (uvsmtp__check_mech(r->mech) != 0 ||
+       !r->credentials->secrets->fits(r->credentials, r->mech)))
+    return -EINVAL;
   if (r->auth_host == NULL) return 0;
   return uvsmtp__take(&host, sizeof(host), r->auth_host, sizeof(size_t));
 }

@@ -19,8 +19,13 @@ static void destroy(uvsmtp_credentials_t* credentials) {
   uvsmtp__free(&mem, sasl, block);
 }
 
+static int fits(const uvsmtp_credentials_t* credentials,
+                const uvsmtp_mech_t* mech) {
+  return uvsmtp__mech_unfit(mech, (const uvsmtp__sasl_t*)credentials) == NULL;
+}
+
 static const uvsmtp__secrets_t secrets = {uvsmtp__wipe, uvsmtp__base64_encode,
-                                          uvsmtp__base64_decode, destroy};
+                                          uvsmtp__base64_decode, fits, destroy};
 
 /* A string of the config's: its length, or up to its NUL. */
 static uvsmtp_slice_t given(const char* text, size_t len) {
