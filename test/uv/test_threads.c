@@ -143,14 +143,14 @@ static void on_delivered(uvsmtp_session_t* s, const uvsmtp_result_t* result,
   }
 }
 
-/* Settings are of one loop, and so is what Mbed TLS has behind them. */
-static void* work_with_tls(void* arg) {
-  worker_t* w = arg;
-  peer_t* peer =
-      peer_play(0,
-                "TLS\n S 220 hi\n C EHLO\n S 250 hi\n C MAIL\n S 250 ok\n"
-                "C RCPT\n S 250 ok\n C DATA\n S 354 go\n T\n S 250 ok\n"
-                "C QUIT\n S 221 bye\n EOF");
+#define DELIVERED                                                              \
+  "C MAIL\n S 250 ok\n C RCPT\n S 250 ok\n C DATA\n S 354 go\n T\n S 250 ok\n" \
+  "C QUIT\n S 221 bye\n EOF"
+
+/* A message within TLS; the credentials may be NULL. */
+static void deliver_by_tls(worker_t* w, const char* script,
+                           uvsmtp_credentials_t* credentials) {
+  peer_t* peer = peer_play(0, script);
   uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_tls_config_t trust = UVSMTP_TLS_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
@@ -163,6 +163,7 @@ static void* work_with_tls(void* arg) {
   target.host = peer_host(peer);
   target.port = peer_port(peer);
   target.tls = UVSMTP_TLS_IMPLICIT;
+  target.credentials = credentials;
   config.target = &target;
   config.local_name = "client.example";
   if (uv_loop_init(&w->loop) != 0 ||
@@ -172,7 +173,8 @@ static void* work_with_tls(void* arg) {
   }
   target.tls_settings = tls;
   if (uvsmtp_session_new(&s, env, &config) != 0) abort();
-  uvsmtp_tls_unref(tls); /* the session has it */
+  uvsmtp_tls_unref(tls); /* the session has both */
+  uvsmtp_credentials_unref(credentials);
   letter_init(&letter, "a@example.com", "b@example.org", body,
               sizeof(body) - 1);
   w->wrong += uvsmtp_connect(s, NULL, NULL, NULL) != 0;
@@ -183,6 +185,26 @@ static void* work_with_tls(void* arg) {
   w->wrong += uvsmtp_session_close(s, on_closed, w) != 0;
   uv_run(&w->loop, UV_RUN_DEFAULT);
   go(w, env, peer);
+}
+
+/* Settings are of one loop, and so is what Mbed TLS has behind them. */
+static void* work_with_tls(void* arg) {
+  deliver_by_tls(arg, "TLS\n S 220 hi\n C EHLO\n S 250 hi\n" DELIVERED, NULL);
+  return NULL;
+}
+
+/* So are credentials, and what is computed with them. */
+static void* work_with_scram(void* arg) {
+  uvsmtp_credentials_config_t config = UVSMTP_CREDENTIALS_CONFIG_INIT;
+  uvsmtp_credentials_t* credentials = NULL;
+  config.user = "joe";
+  config.password = "sesame";
+  if (uvsmtp_credentials_new(&credentials, &config, NULL) != 0) abort();
+  deliver_by_tls(
+      arg,
+      "TLS\n S 220 hi\n C EHLO\n S 250-hi\n"
+      "S 250 AUTH SCRAM-SHA-256\n SCRAM SHA-256 10000 sesame\n" DELIVERED,
+      credentials);
   return NULL;
 }
 
@@ -192,10 +214,17 @@ static void test_two_loops_with_tls(void** state) {
   run_workers(work_with_tls, flags, 1, 1);
 }
 
+static void test_two_loops_with_scram(void** state) {
+  static const int flags[THREADS] = {0};
+  (void)state;
+  run_workers(work_with_scram, flags, 1, 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_two_loops),
       TEST(test_two_loops_with_tls),
+      TEST(test_two_loops_with_scram),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
