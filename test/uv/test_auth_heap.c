@@ -34,6 +34,16 @@ ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
   return syscall(SYS_sendmsg, fd, &some, flags);
 }
 
+/* Nanoseconds that pass for the library each time that it asks. */
+static uint64_t ticks;
+
+/* Instead of libuv's. */
+uint64_t uv_hrtime(void) {
+  static uint64_t passed;
+  passed += ticks;
+  return passed;
+}
+
 /* ---------------------------------------------------------------- searching */
 
 /* In all its forms. */
@@ -42,11 +52,8 @@ static size_t traces_left(void) {
   int form;
   for (form = 0; form < NEEDLE_FORMS; form++) {
     needle_t needle;
-    size_t n;
     needle_form(&needle, form);
-    n = needle_in_memory(&needle);
-    if (n != 0) fprintf(stderr, "%s: %zu pieces\n", needle.name, n);
-    found += n;
+    found += needle_in_memory(&needle);
   }
   return found;
 }
@@ -71,7 +78,12 @@ static void assert_one(void) {
 }
 
 static void assert_none(const apart_t* apart) {
-  assert_int_equal(0, traces_left());
+  needle_t needle;
+  int form;
+  for (form = 0; form < NEEDLE_FORMS; form++) {
+    needle_form(&needle, form);
+    if (needle_in_memory(&needle) != 0) fail_msg("%s is there", needle.name);
+  }
   if (apart->salted.len == 0) return;
   assert_int_equal(0, needle_in_memory(&apart->salted));
   assert_int_equal(0, needle_in_memory(&apart->key));
@@ -80,12 +92,13 @@ static void assert_none(const apart_t* apart) {
 /* The searcher does find what is there: whole, encoded, or what is left of
  * it when malloc has written over the beginning. */
 static void the_search_can_fail(void** state) {
-  char* found = malloc(2 * SECRET_LEN + 1);
+  char* found;
   char here[SECRET_LEN + 1];
   needle_t needle;
   size_t i;
   (void)state;
   if (NEEDLE_SANITIZED) skip();
+  found = malloc(2 * SECRET_LEN + 1);
   assert_non_null(found);
   assert_int_equal(0, traces_left());
   secret_put(found);
@@ -374,6 +387,46 @@ static void cut_short(void** state) {
   }
 }
 
+static void on_challenge(void* arg, int kind, const char* text, size_t len) {
+  if (kind != UVSMTP_TRACE_RECEIVED || len < 4) return;
+  if (memcmp(text, "334 ", 4) == 0) ++*(int*)arg;
+}
+
+/* In the middle of the work that SCRAM is, which takes many turns here. */
+static void closed_while_it_computes(void** state) {
+  static const how_t how = {"SCRAM-SHA-256", "SCRAM SHA-256 20000 @\n", 0, 'p',
+                            0};
+  int unref_first;
+  (void)state;
+  for (unref_first = 0; unref_first < 2; unref_first++) {
+    scene_t c;
+    int challenged = 0;
+    set_up(&c, &how, "", 0, 0);
+    assert_int_equal(
+        0, uvsmtp_session_set_trace(c.session, on_challenge, &challenged));
+    ticks = 2000000;
+    begin(&c);
+    run_until(&c.fixture, &challenged, 1);
+    (void)uv_run(&c.fixture.loop, UV_RUN_NOWAIT);
+    (void)uv_run(&c.fixture.loop, UV_RUN_NOWAIT);
+    assert_int_equal(0, c.login.times);
+    assert_int_equal(1, challenged);
+    assert_one();
+    if (unref_first) uvsmtp_credentials_unref(c.who);
+    close_session(&c.fixture, c.session);
+    if (!unref_first) {
+      assert_one();
+      uvsmtp_credentials_unref(c.who);
+    }
+    assert_int_equal(UV_ECANCELED, c.login.status);
+    ticks = 0;
+    assert_none(&c.apart);
+    fixture_finish(&c.fixture);
+    assert_none(&c.apart);
+    (void)apart_finish(&c.apart);
+  }
+}
+
 /* Each allocation of a login fails in turn. */
 static void no_memory_for_it(void** state) {
   static const size_t some[] = {0, 3, 5, 7, 11};
@@ -543,11 +596,17 @@ static void the_scene_can_fail(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(the_search_can_fail), TEST(the_scene_can_fail),
-      TEST(in_clear_text),       TEST(within_tls),
-      TEST(by_and_by),           TEST(held_by_the_target),
-      TEST(cut_short),           TEST(no_memory_for_it),
-      TEST(nothing_is_told),     TEST(errors_are_silent),
+      TEST(the_search_can_fail),
+      TEST(the_scene_can_fail),
+      TEST(in_clear_text),
+      TEST(within_tls),
+      TEST(by_and_by),
+      TEST(held_by_the_target),
+      TEST(closed_while_it_computes),
+      TEST(cut_short),
+      TEST(no_memory_for_it),
+      TEST(nothing_is_told),
+      TEST(errors_are_silent),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

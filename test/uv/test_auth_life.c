@@ -266,6 +266,60 @@ static void the_connection_is_lost(void** state) {
   }
 }
 
+/* ------------------------------------------------------------------- sizes */
+
+/* What one more session costs that waits behind its EHLO, in the library's
+ * octets: logged in or not, the same small number. */
+static void an_idle_session_is_small(void** state) {
+  enum { SESSIONS = 32, ALLOWED = 1536, LOGIN = 128 };
+  static const char* const scripts[] = {
+      GREETED HELLO, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME,
+      GREETED OFFERS("SCRAM-SHA-256") "SCRAM SHA-256 4096 sesame\n",
+      GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME};
+  size_t cost[4];
+  int i;
+  (void)state;
+  for (i = 0; i < 4; i++) {
+    fixture_t fixture; /* nothing is on its free lists */
+    fixture_t* f = &fixture;
+    uvsmtp_session_t* s[SESSIONS];
+    peer_t* peer[SESSIONS];
+    uvsmtp_credentials_t* who;
+    size_t before;
+    int n;
+    fixture_start(f);
+    who = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    before = f->heap.octets;
+    for (n = 0; n < SESSIONS; n++) {
+      call_t hello = {0};
+      peer[n] = peer_play(0, scripts[i]);
+      /* The last are the target's. */
+      s[n] = session_for(f, peer[n], UVSMTP_TLS_NONE, NULL, i < 3 ? NULL : who);
+      connect_to(f, s[n]);
+      if (i == 1 || i == 2) {
+        assert_int_equal(0, log_in(f, s[n], who).status);
+      } else {
+        assert_int_equal(0,
+                         CALL(&hello, f, uvsmtp_hello(s[n], on_call, &hello)));
+        wait_for(&hello);
+        assert_int_equal(0, hello.status);
+      }
+    }
+    cost[i] = (f->heap.octets - before) / SESSIONS;
+    print_message("%zu\n", cost[i]);
+    assert_in_range(cost[i], 1, ALLOWED);
+    for (n = 0; n < SESSIONS; n++) {
+      close_session(f, s[n]);
+      assert_peer_done(peer[n]);
+    }
+    uvsmtp_credentials_unref(who);
+    fixture_finish(f);
+  }
+  /* What the server offers is remembered, too. */
+  assert_true(cost[1] <= cost[0] + LOGIN);
+  assert_true(cost[2] <= cost[0] + LOGIN);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       LOGIN_TEST(a_login_ends_in_time),
@@ -276,6 +330,7 @@ int main(void) {
       LOGIN_TEST(no_completion),
       LOGIN_TEST(closed_in_its_completion),
       LOGIN_TEST(the_connection_is_lost),
+      LOGIN_TEST(an_idle_session_is_small),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
