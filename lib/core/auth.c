@@ -49,7 +49,7 @@ void uvsmtp__auth_reset(uvsmtp_exchange_t* x) {
 void uvsmtp__auth_begin(uvsmtp_proto_t* p, uvsmtp_exchange_t* x) {
   size_t i = next_index(p, x);
   x->mech = mech_at(x, i);
-  x->next = i + 1;
+  x->next = (uint32_t)(i + 1);
   x->data = NULL;
   x->rounds = 0;
   x->running = 1;
@@ -97,7 +97,7 @@ static int undecoded(uvsmtp_exchange_t* x, const char* text, size_t len) {
   at = uvsmtp__veil_reserve(x, &x->challenge, len);
   if (at == NULL && len > 0) return -ENOMEM;
   if (len > 0) memcpy(at, text, len);
-  x->challenge.len = len;
+  x->challenge.len = (uint32_t)len;
   return 0;
 }
 
@@ -117,7 +117,7 @@ int uvsmtp__auth_challenge(uvsmtp_exchange_t* x, const uvsmtp_reply_t* reply) {
   if (at == NULL) return -ENOMEM;
   n = x->credentials->secrets->decode(at, text, len);
   if (n < 0) return undecoded(x, text, len);
-  x->challenge.len = (size_t)n;
+  x->challenge.len = (uint32_t)n;
   return 0;
 }
 
@@ -127,7 +127,7 @@ static size_t encoded(size_t n) { return (n + 2) / 3 * 4; }
 
 static void put(uvsmtp__veil_t* v, const char* text, size_t n) {
   memcpy(v->base + v->len, text, n);
-  v->len += n;
+  v->len += (uint32_t)n;
 }
 
 /* The response as it goes over the wire, into the line. */
@@ -136,7 +136,7 @@ static void put_response(uvsmtp_exchange_t* x) {
   size_t n = encoded(x->response.len);
   x->credentials->secrets->encode(v->base + v->len, x->response.base,
                                   x->response.len);
-  v->len += n;
+  v->len += (uint32_t)n;
 }
 
 /* "AUTH NAME", and the initial response if it may stand there and the line is

@@ -52,11 +52,12 @@ struct uvsmtp_credentials_s {
 /* Octets that may be secret: never left behind when they move. */
 typedef struct uvsmtp__veil_s {
   char* base;
-  size_t len;
-  size_t cap;
+  uint32_t len;
+  uint32_t cap;
 } uvsmtp__veil_t;
 
-/* Credentials at work in one session. */
+/* Credentials at work in one session. It is small, since it stays where the
+ * target has them. */
 struct uvsmtp_exchange_s {
   uvsmtp__mem_t mem;
   uvsmtp_credentials_t* credentials; /* counted */
@@ -65,15 +66,20 @@ struct uvsmtp_exchange_s {
   const uvsmtp__caps_t* caps;        /* what the server offers */
   void* data;                        /* the mechanism's own */
   unsigned int flags;                /* uvsmtp_auth_flags */
-  size_t next;         /* index of the mechanism to try, or of an earlier one */
-  unsigned int rounds; /* challenges in this run */
-  int fault;           /* what was wrong with one, or 0 */
+  uint32_t next; /* index of the mechanism to try, or of an earlier one */
+  int fault;     /* what was wrong with a challenge, or 0 */
   uvsmtp__veil_t challenge; /* decoded, until it is answered */
   uvsmtp__veil_t response;  /* raw */
   uvsmtp__veil_t line;      /* as it is sent, by reference: until its reply */
   char* detail;             /* or NULL */
-  size_t detail_size;
-  uvsmtp_auth_host_t host;
+  uint32_t detail_size;
+  int port; /* this and the next of uvsmtp_auth_host_t */
+  struct {
+    void (*wake)(void* arg);
+    int (*binding)(void* arg, void* buf, size_t len);
+    void* arg;
+  } host;
+  unsigned int rounds : 8;     /* challenges in this run */
   unsigned int running : 1;    /* between a first step and finish */
   unsigned int challenged : 1; /* challenge is there */
   unsigned int held : 1;       /* response waits for an empty challenge */

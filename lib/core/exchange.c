@@ -19,14 +19,14 @@ char* uvsmtp__veil_reserve(const uvsmtp_exchange_t* x, uvsmtp__veil_t* v,
   size_t cap = v->len + n;
   char* base;
   if (cap <= v->cap) return v->base + v->len;
-  if (cap < v->cap * 2) cap = v->cap * 2;
+  if (cap < (size_t)v->cap * 2) cap = (size_t)v->cap * 2;
   base = uvsmtp__alloc(&x->mem, cap);
   if (base == NULL) return NULL;
   if (v->len > 0) memcpy(base, v->base, v->len);
   wipe(x, v->base, v->cap);
   uvsmtp__free(&x->mem, v->base, v->cap);
   v->base = base;
-  v->cap = cap;
+  v->cap = (uint32_t)cap;
   return base + v->len;
 }
 
@@ -67,6 +67,13 @@ int uvsmtp__check_auth(const uvsmtp_request_t* r) {
   return uvsmtp__take(&host, sizeof(host), r->auth_host, sizeof(size_t));
 }
 
+/* name: octets of the host's, with its NUL. No less than the struct, which is
+ * set to zero as a whole. */
+static size_t block_size(size_t name) {
+  size_t size = offsetof(uvsmtp_exchange_t, host_name) + name;
+  return size < sizeof(uvsmtp_exchange_t) ? sizeof(uvsmtp_exchange_t) : size;
+}
+
 uvsmtp_exchange_t* uvsmtp__exchange_new(const uvsmtp__mem_t* mem,
                                         const uvsmtp_request_t* r) {
   uvsmtp_auth_host_t host = UVSMTP_AUTH_HOST_INIT;
@@ -76,7 +83,7 @@ uvsmtp_exchange_t* uvsmtp__exchange_new(const uvsmtp__mem_t* mem,
     (void)uvsmtp__take(&host, sizeof(host), r->auth_host, sizeof(size_t));
   if (host.name == NULL) host.name = "";
   name = strlen(host.name) + 1;
-  x = uvsmtp__alloc(mem, sizeof(*x) + name);
+  x = uvsmtp__alloc(mem, block_size(name));
   if (x == NULL) return NULL;
   memset(x, 0, sizeof(*x));
   x->mem = *mem;
@@ -87,8 +94,11 @@ uvsmtp_exchange_t* uvsmtp__exchange_new(const uvsmtp__mem_t* mem,
   /* Of the flags of credentials, FORCE is about the mechanisms they name. */
   x->flags |= r->credentials->flags &
               ~(r->mech == NULL ? 0u : (unsigned int)UVSMTP_AUTH_FORCE);
-  x->host = host;
-  x->host.name = memcpy(x->host_name, host.name, name);
+  x->host.wake = host.wake;
+  x->host.binding = host.binding;
+  x->host.arg = host.arg;
+  x->port = host.port;
+  memcpy(x->host_name, host.name, name);
   return x;
 }
 
@@ -99,7 +109,7 @@ void uvsmtp__exchange_free(uvsmtp_exchange_t* x) {
   uvsmtp__auth_over(x);
   c = x->credentials;
   mem = x->mem;
-  uvsmtp__free(&mem, x, sizeof(*x) + strlen(x->host_name) + 1);
+  uvsmtp__free(&mem, x, block_size(strlen(x->host_name) + 1));
   if (--c->refs == 0) c->secrets->gone(c);
 }
 
@@ -118,10 +128,10 @@ uvsmtp_slice_t uvsmtp_exchange_authzid(const uvsmtp_exchange_t* x) {
 }
 
 const char* uvsmtp_exchange_host(const uvsmtp_exchange_t* x) {
-  return x->host.name;
+  return x->host_name;
 }
 
-int uvsmtp_exchange_port(const uvsmtp_exchange_t* x) { return x->host.port; }
+int uvsmtp_exchange_port(const uvsmtp_exchange_t* x) { return x->port; }
 
 int uvsmtp_exchange_offers(const uvsmtp_exchange_t* x, const char* mech) {
   const char* at = x->caps == NULL ? NULL : uvsmtp__caps_find(x->caps, "AUTH");
@@ -150,7 +160,7 @@ int uvsmtp_exchange_respond(uvsmtp_exchange_t* x, const void* data,
   at = uvsmtp__veil_reserve(x, &x->response, len);
   if (at == NULL) return -ENOMEM;
   memcpy(at, data, len);
-  x->response.len += len;
+  x->response.len += (uint32_t)len;
   return 0;
 }
 
@@ -164,7 +174,7 @@ void uvsmtp_exchange_explain(uvsmtp_exchange_t* x, const char* text,
   copy[len] = '\0';
   uvsmtp__free(&x->mem, x->detail, x->detail_size);
   x->detail = copy;
-  x->detail_size = len + 1;
+  x->detail_size = (uint32_t)(len + 1);
 }
 
 void uvsmtp_exchange_wake(uvsmtp_exchange_t* x) {
