@@ -52,7 +52,6 @@ void uvsmtp__auth_begin(uvsmtp_proto_t* p, uvsmtp_exchange_t* x) {
   x->next = (uint32_t)(i + 1);
   x->data = NULL;
   x->rounds = 0;
-  x->running = 1;
   x->begun = 0;
   x->held = 0;
   x->woken = 0;
@@ -77,7 +76,8 @@ void uvsmtp__auth_over(uvsmtp_exchange_t* x) {
 }
 
 void uvsmtp__auth_refused(uvsmtp_exchange_t* x) {
-  if (x->retried || x->mech->refused == NULL) return;
+  /* One that has said nothing yet has not been refused. */
+  if (!x->running || x->retried || x->mech->refused == NULL) return;
   if (x->mech->refused(x->mech, x) != 1) return;
   x->retried = 1;
   x->redo = 1;
@@ -219,6 +219,7 @@ static int ask(uvsmtp_exchange_t* x) {
   if (x->held) return x->unproven ? UVSMTP_MECH_CONTINUE : UVSMTP_MECH_SEND;
   if (challenge.base == NULL) challenge.base = "";
   x->woken = 0;
+  x->running = 1;
   rc = x->mech->step(x->mech, x, x->challenged ? &challenge : NULL);
   /* Woken before it said that it waits. */
   return rc == UVSMTP_MECH_WAIT && x->woken ? UVSMTP_MECH_AGAIN : rc;
