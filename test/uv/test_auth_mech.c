@@ -422,6 +422,40 @@ static void it_fails(void** state) {
   }
 }
 
+/* An answer before the mechanism has had a step: it hears nothing of that. A
+ * server that has to prove itself can't accept before it has been asked. */
+static void it_is_accepted_early(void** state) {
+  static const struct {
+    unsigned int flags;
+    const char* script;
+    int status;
+  } cases[] = {
+      {0, START "L AUTH X-OWN\n" WELCOME QUIT, 0},
+      {0, START "L AUTH X-OWN\n" WRONG AUTH_PLAIN WELCOME QUIT, 0},
+      {UVSMTP_MECH_MUTUAL, START "L AUTH X-OWN\n" WELCOME QUIT, UVSMTP_EAUTH},
+      {UVSMTP_MECH_MUTUAL, START "L AUTH X-OWN\n S 503 you are\n" QUIT,
+       UVSMTP_EAUTH},
+      /* It says itself that this is enough. */
+      {UVSMTP_MECH_MUTUAL | UVSMTP_MECH_CLIENT_FIRST, START PING WELCOME QUIT,
+       0},
+  };
+  size_t i;
+  for (i = 0; i < 5; i++) {
+    scene_t c;
+    set_up(&c, *state, cases[i].flags, cases[i].script);
+    uvsmtp_credentials_unref(c.who);
+    c.who = owner(c.f, &c.own, "sesame");
+    c.own.retry = 1; /* there is nothing to do again */
+    begin(&c);
+    wait_for(&c.login);
+    assert_int_equal(cases[i].status, c.login.status);
+    assert_int_equal(cases[i].status != 0,
+                     uvsmtp_session_auth(c.session) == NULL);
+    quit(c.f, c.session);
+    leave(&c);
+  }
+}
+
 static void explain(own_t* own) {
   if (own->exchange == NULL) return;
   uvsmtp_exchange_explain(own->exchange, "not that", 8);
@@ -657,6 +691,7 @@ int main(void) {
       LOGIN_TEST(quick_pieces_share_a_turn),
       LOGIN_TEST(others_go_on),
       LOGIN_TEST(it_fails),
+      LOGIN_TEST(it_is_accepted_early),
       LOGIN_TEST(it_explains),
       LOGIN_TEST(it_is_refused),
       LOGIN_TEST(step_is_enough),
