@@ -119,9 +119,9 @@ class Server:
         """The same for ports that want to know who sends."""
         return {}
 
-    def token(self, user, good=True):
+    def token(self, user, good=True, remark=""):
         """One that says that its bearer is user, or one that is refused."""
-        return tokens.issue(user, expired=not good)
+        return tokens.issue(user, not good, remark)
 
     def logins(self):
         """Name to Login, for each way to log in."""
@@ -168,6 +168,16 @@ class Server:
     def text_of(self, raw):
         """The same of what was stored."""
         return client.stored_text(raw)
+
+    @property
+    def log_file(self):
+        """Where it says who has logged in, if it does."""
+        return os.path.join(self.dir, self.LOG)
+
+    def arrived(self, user):
+        """The message that came for a user by one of logins()."""
+        raw, = self.stored(user)
+        return raw
 
     def stored(self, user, count=1):
         """The messages in the Maildir of a user, as soon as there are count."""
@@ -540,6 +550,7 @@ class Dovecot(Server):
     VERDICTS = {"full": ("rejected", 552), "broken": ("deferred", 451)}
     MECHS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "OAUTHBEARER",
              "XOAUTH2", "PLAIN", "LOGIN")
+    WHOM = rb"Login: user=<%s>"
     # SCRAM has a way of its own to say a comma and an equals sign.
     PEOPLE = {**PEOPLE, "carol,=2c@example.test": "=2C,=3D"}
 
@@ -601,6 +612,11 @@ class Dovecot(Server):
     def submission(self):
         return {"submission": Secured(self.port["submission"]),
                 "submissions": Secured(self.port["submissions"], "smtps", ())}
+
+    def arrived(self, user):
+        raw, = (text for text, envelope in self.relay.stored()
+                if f"{user}@example.test" in envelope["recipients"])
+        return raw
 
     def stop(self):
         super().stop()

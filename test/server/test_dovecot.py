@@ -2,6 +2,7 @@
 """The command line against Dovecot's LMTP server: a verdict for each recipient,
 and stored is what was sent. Arguments: TOOL SINK."""
 import client
+import by_auth
 import by_tls
 from client import MODES, Case
 from servers import Dovecot
@@ -194,6 +195,13 @@ def stored(case, message, options):
 
 class Tls(by_tls.Tests):
     """The same by TLS."""
+
+    def setUp(self):
+        self.server = dovecot
+
+
+class Auth(by_auth.Tests):
+    """Those who log in."""
 
     def setUp(self):
         self.server = dovecot

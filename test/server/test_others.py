@@ -7,6 +7,7 @@ import smtplib
 import sys
 
 import client
+import by_auth
 import others
 import by_tls
 from client import SHORT, Case, send
@@ -333,6 +334,13 @@ def word_alone(case, word, way, options):
 
 class Tls(by_tls.Tests):
     """The same by TLS."""
+
+    def setUp(self):
+        self.server = server
+
+
+class Auth(by_auth.Tests):
+    """Those who log in."""
 
     def setUp(self):
         self.server = server

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: MIT
+"""AUTH with each real server, by session.c. The tests of a server have a class
+that inherits from Tests and says which server is meant."""
+import functools
+import re
+
+import by_tls
+import client
+from connections import Connections
+from processes import read, wait_until
+
+ALLOW_PLAINTEXT, NO_INITIAL_RESPONSE = 1, 2
+# All that the library has, strongest first.
+OURS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5",
+        "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "EXTERNAL")
+BY_TOKEN = ("OAUTHBEARER", "XOAUTH2")
+TEXT = "Subject: x\n\nlogged in\n"
+
+
+def each(function):
+    """Calls a test for every way to log in."""
+
+    @functools.wraps(function)
+    def test(self):
+        for name, way in self.server.logins().items():
+            with self.subTest(way=name):
+                function(self, way)
+
+    return test
+
+
+class Session(Connections):
+    """A connection to a port of a server where one can log in, by its way. tls
+    and ca: another policy, or whom else to trust."""
+
+    def __init__(self, server, way, tls=None, ca=None, credentials=None):
+        super().__init__(way.lmtp, ca=ca or server.ca)
+        self.way = way
+        self.log = server.log_file
+        self.start = len(read(self.log))
+        if credentials is not None:
+            self.know(**credentials)
+        self.got("debug", 1)
+        self.got("connect", {"host": "localhost", "port": way.port,
+                             "tls": tls or way.tls,
+                             "credentials": credentials is not None})
+
+    def know(self, flags=None, **credentials):
+        """From here on these are the credentials."""
+        if flags is None:
+            flags = ALLOW_PLAINTEXT if self.way.tls == "none" else 0
+        self.got("credentials", {**credentials, "flags": flags})
+
+    def logged(self):
+        """What the server has written into its log since it was connected."""
+        return read(self.log)[self.start:]
+
+    def trace(self):
+        return self.errors().splitlines()
+
+    def tried(self):
+        """The mechanisms that it named to the server, in their order."""
+        return [line.split()[2] for line in self.trace()
+                if line.startswith("-> AUTH ")]
+
+    def finish(self):
+        said = super().finish()
+        self.check_masked(said)
+        return said
+
+    @staticmethod
+    def check_masked(said):
+        """No trace shows what was said."""
+        challenged = False
+        for line in said.splitlines():
+            if line.startswith("<- "):
+                challenged = line.startswith("<- 334")
+            elif line.startswith("-> ") and not re.fullmatch(
+                    r"\*(\*\*)?" if challenged else
+                    r"AUTH [A-Z0-9-]+( \*\*\*)?|(?!AUTH).*", line[3:]):
+                raise AssertionError(f"seen in the trace: {line}")
+
+
+class Tests(client.Case):
+    """Who logs in may send, by each mechanism that the server offers, and who
+    does not may not."""
+    server = None
+
+    def by_password(self):
+        return [mech for mech in self.server.MECHS if mech not in BY_TOKEN]
+
+    def by_token(self):
+        return [mech for mech in self.server.MECHS if mech in BY_TOKEN]
+
+    def first(self):
+        """Somebody who may log in."""
+        user, password = next(iter(self.server.PEOPLE.items()))
+        return {"user": user, "password": password}
+
+    def bearer(self, **how):
+        user = next(iter(self.server.PEOPLE))
+        return {"user": user, "token": self.server.token(user, **how)}
+
+    # ------------------------------------------------------------ what is seen
+
+    def check_logged_in(self, answer, mech):
+        self.assertEqual((answer["error"], answer["auth"]), ("OK", mech),
+                         answer)
+
+    def check_refused(self, answer, code=535, cause=None):
+        """Refused by the server, or with code None before it was asked."""
+        self.assertEqual(
+            (answer["error"], answer["class"], answer["auth"]),
+            ("EAUTH", "SMTPAuthenticationError", None), answer)
+        reply = answer["reply"] or [None]
+        self.assertEqual((reply[0], cause or answer["cause"]),
+                         (code, answer["cause"]), answer)
+
+    def check_sends(self, session, user):
+        """A message is accepted, and the server says whose it is."""
+        box = self.server.user()
+        answer = session.got("sendmail", self.server.SENDER,
+                             [f"{box}@example.test"], TEXT)
+        self.assertEqual(answer["outcome"], "accepted")
+        raw = self.server.arrived(box)
+        self.assertIn(b"logged in", raw)
+        if self.server.WHOM is not None:
+            whom = self.server.WHOM % re.escape(user.encode())
+            wait_until(lambda: re.search(
+                whom, raw + session.logged()), 20, lambda: (
+                    f"no {whom} in {raw}, {self.server.daemon.said()}"))
+
+    def check_sends_nothing(self, session):
+        """A message comes to nothing before it reaches the server."""
+        before = session.trace()
+        answer = session.ask("sendmail", self.server.SENDER,
+                             [f"{self.server.user()}@example.test"], TEXT)
+        self.check_refused(answer, code=answer["reply"] and answer["reply"][0])
+        self.assertEqual(answer["outcome"], "not-attempted")
+        self.assertEqual([row[2] for row in answer["recipients"]],
+                         ["not-attempted"])
+        sent = [line for line in session.trace()[len(before):]
+                if line.startswith("-> ")]
+        self.assertEqual(sent, [])
+
+    # ---------------------------------------------------------------- passwords
+
+    @each
+    def test_offered(self, way):
+        """What the server offers is what is tried below."""
+        with Session(self.server, way) as s:
+            offered = s.got("hello")["extensions"]["AUTH"].split()
+            self.assertEqual({mech for mech in offered if mech in OURS},
+                             set(self.server.MECHS))
+            got = s.ask("mail", self.server.SENDER, [])
+            self.assertEqual(got["error"], "ESENDERREFUSED")
+
+    @each
+    def test_mechanisms(self, way):
+        """Everybody, by each mechanism, with and without an initial response."""
+        for mech in self.by_password():
+            for user, password in self.server.PEOPLE.items():
+                for flag in (0, NO_INITIAL_RESPONSE):
+                    with self.subTest(f"{mech}, {user}, {flag}"), \
+                            Session(self.server, way) as s:
+                        s.know(user=user, password=password)
+                        got = s.ask("auth", mech, flag)
+                        self.check_logged_in(got, mech)
+                        if flag == 0:
+                            self.check_sends(s, user)
+
+    @each
+    def test_wrong_password(self, way):
+        """Refused; nothing is sent until a login succeeds, in the same
+        session."""
+        who = self.first()
+        for mech in self.by_password():
+            for wrong in ({**who, "password": "not the password"},
+                          {**who, "user": "nobody@example.test"}):
+                with self.subTest(f"{mech}, {wrong['user']}"), \
+                        Session(self.server, way) as s:
+                    s.know(**wrong, mechs=mech)
+                    got = s.ask("login")
+                    self.check_refused(got)
+                    self.assertIn(got["stage"], ("AUTH", "AUTH_STEP"))
+                    self.assertEqual(s.tried(), [mech])
+                    self.check_sends_nothing(s)
+                    s.know(**who, mechs=mech)
+                    self.check_logged_in(s.ask("login"), mech)
+                    self.check_sends(s, who["user"])
+
+    @each
+    def test_choice(self, way):
+        """The strongest that is offered; or of those that are allowed."""
+        strongest = self.by_password()
+        for mechs, wanted in ((None, strongest[0]),
+                              ("plain,login external", "PLAIN"),
+                              (" ".join(reversed(strongest)), strongest[0])):
+            with self.subTest(mechs), Session(self.server, way) as s:
+                s.know(**self.first(), **({"mechs": mechs} if mechs else {}))
+                self.check_logged_in(s.ask("login"), wanted)
+                self.assertEqual(s.tried(), [wanted])
+
+    @each
+    def test_one_after_the_other(self, way):
+        """Refused by all of them, strongest first."""
+        with Session(self.server, way) as s:
+            s.know(**{**self.first(), "password": "not the password"})
+            self.check_refused(s.ask("login"))
+            self.assertEqual(s.tried(), self.by_password())
+
+    @each
+    def test_not_offered(self, way):
+        """What is asked for and not offered is an error, and nothing is said;
+        nothing weaker is tried."""
+        with Session(self.server, way) as s:
+            for mech in OURS:
+                if mech in self.server.MECHS:
+                    continue
+                token = {"token": "x"} if mech in BY_TOKEN else {}
+                s.know(**self.first(), **token, mechs=mech)
+                got = s.ask("login")
+                self.assertEqual((got["error"], got["stage"], got["auth"]),
+                                 ("ENOTSUPPORTED", "AUTH", None))
+            self.assertEqual(s.tried(), [])
+            s.know(**self.first())
+            self.check_logged_in(s.ask("login"), self.by_password()[0])
+
+    @each
+    def test_twice(self, way):
+        """Once is enough, and nobody becomes somebody else."""
+        (user, password), other = list(self.server.PEOPLE.items())[:2]
+        with Session(self.server, way) as s:
+            s.know(user=user, password=password)
+            self.check_logged_in(s.ask("login"), self.by_password()[0])
+            self.check_logged_in(s.ask("login"), self.by_password()[0])
+            s.know(user=other[0], password=other[1])
+            got = s.ask("login")
+            self.assertEqual((got["error"], got["auth"]),
+                             ("EALREADY", self.by_password()[0]))
+            self.assertEqual(len(s.tried()), 1)
+            self.check_sends(s, user)
+
+    @each
+    def test_target(self, way):
+        """Credentials of a target: a message logs in by itself, and so does
+        hello. Where TLS may be had it is required."""
+        who = self.first()
+        tls = way.tls.replace("required", "opportunistic")
+        for call in ("sendmail", "hello"):
+            with Session(self.server, way, tls=tls, credentials=who) as s:
+                if call == "hello":
+                    self.check_logged_in(s.ask("hello"), self.by_password()[0])
+                self.check_sends(s, who["user"])
+                self.assertEqual(s.tried(), self.by_password()[:1])
+        wrong = {**who, "password": "not the password"}
+        with Session(self.server, way, credentials=wrong) as s:
+            box = self.server.user()
+            got = s.ask("sendmail", self.server.SENDER,
+                        [f"{box}@example.test"], TEXT)
+            self.check_refused(got)
+            self.assertEqual(got["outcome"], "not-attempted")
+            self.assertEqual(s.tried(), self.by_password())
+            self.check_sends_nothing(s)
+
+    @each
+    def test_who_listens(self, way):
+        """Nothing is said where others can hear it, or to somebody who has not
+        proven who it is; not without being told to."""
+        places = {"none": [("none", None)], "implicit": [],
+                  "required": [("none", None),
+                               ("opportunistic", by_tls.stranger())]}
+        for tls, ca in places[way.tls]:
+            for mech in (None, *self.by_password()):
+                with self.subTest(f"{tls}, {mech}"), \
+                        Session(self.server, way, tls=tls, ca=ca) as s:
+                    s.know(**self.first(), flags=0,
+                           **({"mechs": mech} if mech else {}))
+                    got = s.ask("login")
+                    self.check_refused(got, code=None, cause="ETLS")
+                    self.assertEqual(s.tried(), [])
+                    self.check_sends_nothing(s)
+        if way.tls == "required":
+            with Session(self.server, way, tls="opportunistic",
+                         ca=by_tls.stranger()) as s:
+                s.know(**self.first(), flags=ALLOW_PLAINTEXT)
+                self.check_logged_in(s.ask("login"), self.by_password()[0])
+
+    # ------------------------------------------------------------------- tokens
+
+    def has_tokens(self):
+        if not self.by_token():
+            self.skipTest("the server knows nothing of tokens")
+
+    @each
+    def test_tokens(self, way):
+        """Right ones: one that fits into the command, and one that does not."""
+        self.has_tokens()
+        for mech in self.by_token():
+            for how in ({}, {"remark": "x" * 500}):
+                for flag in (0, NO_INITIAL_RESPONSE):
+                    with self.subTest(f"{mech}, {how}, {flag}"), \
+                            Session(self.server, way) as s:
+                        who = self.bearer(**how)
+                        s.know(**who)
+                        self.check_logged_in(s.ask("auth", mech, flag), mech)
+                        self.check_sends(s, who["user"])
+
+    @each
+    def test_wrong_token(self, way):
+        """The server says why before it refuses."""
+        self.has_tokens()
+        for mech in self.by_token():
+            with self.subTest(mech), Session(self.server, way) as s:
+                s.know(**self.bearer(good=False), mechs=mech)
+                got = s.ask("login")
+                self.check_refused(got)
+                self.assertEqual(got["stage"], "AUTH_STEP")
+                self.assertRegex(got["detail"], r'"status":"(401|invalid_token)')
+                self.assertEqual(s.tried(), [mech])
+                self.check_sends_nothing(s)
+                s.know(**self.bearer())
+                self.check_logged_in(s.ask("login"), self.by_token()[0])
+
+    @each
+    def test_token_hook(self, way):
+        """Asked once, and once more after a refusal."""
+        self.has_tokens()
+        user = next(iter(self.server.PEOPLE))
+        good, bad = (self.server.token(user, good=x) for x in (True, False))
+        for mech in self.by_token():
+            for answers, asked, error in (
+                    ([good], [0], "OK"), ([bad, good], [0, 1], "OK"),
+                    ([bad, bad], [0, 1], "EAUTH"), ([None], [0], "EAUTH"),
+                    ([bad, None], [0, 1], "EAUTH")):
+                with self.subTest(f"{mech}, {asked}, {error}"), \
+                        Session(self.server, way) as s:
+                    s.know(user=user, tokens=answers, mechs=mech)
+                    got = s.ask("login")
+                    self.assertEqual((got["error"], got["asked"]),
+                                     (error, asked), got)
+                    runs = len([x for x in answers if x])
+                    self.assertEqual(s.tried(), [mech] * runs)
+                    if error == "OK":
+                        self.check_logged_in(got, mech)
+                        self.check_sends(s, user)
+                    else:
+                        self.check_sends_nothing(s)
+
+    @each
+    def test_token_choice(self, way):
+        """The stronger; and with a password too, which is stronger than all."""
+        self.has_tokens()
+        for more, wanted in (({}, self.by_token()[0]),
+                             (self.first(), self.server.MECHS[0])):
+            with Session(self.server, way) as s:
+                s.know(**{**self.bearer(), **more})
+                self.check_logged_in(s.ask("login"), wanted)
