@@ -11,7 +11,7 @@ import sys
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, AuthResult
 
-IMPLICIT = ("smtps", "lmtps", "submissions", "lmtp_logins")
+IMPLICIT = ("smtps", "lmtps", "submissions")
 
 description = json.loads(sys.argv[1])
 numbers = itertools.count()

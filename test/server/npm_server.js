@@ -23,7 +23,7 @@ function wordOf(table, address) {
 function onAuth(auth, session, callback) {
   const password = description.passwords[auth.username];
   if (auth.method === 'XOAUTH2') {
-    const good = description.tokens[auth.username] === auth.accessToken;
+    const good = description.tokens[auth.accessToken] === auth.username;
     callback(null, good ? { user: auth.username } :
       { data: { status: '401', schemes: 'bearer', scope: 'mail' } });
     return;
@@ -96,7 +96,6 @@ const special = {
   submission: { ...tls, ...login },
   submissions: { ...tls, ...login, secure: true },
   lmtp_login: { ...tls, ...login, lmtp: true },
-  lmtp_logins: { ...tls, ...login, lmtp: true, secure: true },
   clear: { ...login, disabledCommands: ['STARTTLS'] },
   clear_lmtp: { ...login, lmtp: true, disabledCommands: ['STARTTLS'] },
   bare: {

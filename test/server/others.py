@@ -542,8 +542,7 @@ class Programmed(Other):
     Maildirs, from the description that it gets as its argument."""
     PORTS = ("smtp", "legacy", "small", "lmtp")
     SECURED = ("starttls", "smtps", "lmtp_starttls", "lmtps")
-    LOGINS = ("submission", "submissions", "lmtp_login", "lmtp_logins", "clear",
-              "clear_lmtp")
+    LOGINS = ("submission", "submissions", "lmtp_login", "clear", "clear_lmtp")
     WHOM = rb"Received: from %s\r\n"
     VERDICTS = {word: (r.outcome, r.code) for word, r in WORDS.items()
                 if r.final}
@@ -568,7 +567,8 @@ class Programmed(Other):
             "senders": {w: [r.code, f"{r.enhanced} {r.text}"]
                         for w, r in self.SENDERS.items()},
             "logins": self.LOGINS, "passwords": self.PEOPLE,
-            "tokens": {name: self.token(name) for name in self.PEOPLE},
+            "tokens": {self.token(name, remark=remark): name
+                       for name in self.PEOPLE for remark in self.REMARKS},
         }
 
     def ready(self):

@@ -78,6 +78,8 @@ class Server:
     MECHS = ("PLAIN", "LOGIN")
     PEOPLE = PEOPLE
     WHOM = None
+    # What tokens remark: one fits into a command with AUTH, the other does not.
+    REMARKS = ("", "x" * 500)
 
     def __init__(self):
         self.dir = None

@@ -7,10 +7,11 @@ import time
 
 import client
 import processes
+import by_auth
 import by_tls
 from client import MODES, Case, send
 from recorder import CLOSE, DRIP, SILENT, Recorder
-from servers import Postfix, Secured
+from servers import Dovecot, Postfix, Secured
 
 postfix = None
 
@@ -442,6 +443,20 @@ class Tls(by_tls.Tests):
                    "1")
         self.check_sent(got, "timeout", 75)
         self.assertEqual(got.report["stage"], "GREETING")
+
+
+class Auth(by_auth.Tests):
+    """Those who log in: Postfix asks Dovecot about them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = postfix
+        cls.dovecot = Dovecot().__enter__()
+        postfix.ask(cls.dovecot)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.dovecot.__exit__()
 
 
 if __name__ == "__main__":
