@@ -4,8 +4,14 @@ which mechanisms, with nothing but Python's own library."""
 import base64
 import hashlib
 import hmac
+import os
 import re
 
+import processes
+from recorder import EXTENSIONS, Recorder
+
+# Where there is no TLS.
+PLAINTEXT = "--allow-plaintext-auth"
 USER = "me@example.org"
 PASSWORD = "s3cr3t pass"
 TOKEN = "ya29.t0k3n-and_more/+=="
@@ -150,6 +156,21 @@ class Accounts:
 
     def _scram_sha_1(self, talk):
         return self._scram(talk, "sha1")
+
+
+def plain(accounts, replies=None, **more):
+    """A recorder that offers AUTH, and no TLS."""
+    return Recorder(replies, (*EXTENSIONS, accounts.extension()),
+                    auth=accounts, **more)
+
+
+def file(text, mode=0o600):
+    """A file with a secret."""
+    path = os.path.join(processes.scratch(), "secret")
+    with open(path, "wb") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+    os.chmod(path, mode)
+    return path
 
 
 class Talk:
