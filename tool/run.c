@@ -49,6 +49,7 @@ void run_end(run_t* run) {
   run->session = NULL;
   for (i = 0; i < 2 && run->watching; i++)
     uv_close((uv_handle_t*)&run->signals[i], NULL);
+  if (run->watching) uv_close((uv_handle_t*)&run->turn, NULL);
   run->watching = 0;
   if (run->ended != NULL) run->ended(run);
 }
@@ -96,6 +97,14 @@ static void interrupted(uv_signal_t* handle, int signum) {
   run_end(handle->data);
 }
 
+/* A login has no completion of its own where a message has it done, and is
+ * forgotten when the session is lost: so it is looked for after each turn of
+ * the loop. */
+static void turned(uv_check_t* turn) {
+  run_t* run = turn->data;
+  if (run->session != NULL) run_keep_login(run, run->session);
+}
+
 void run_watch(run_t* run) {
   static const int signums[2] = {SIGINT, SIGTERM};
   size_t i;
@@ -105,6 +114,10 @@ void run_watch(run_t* run) {
     (void)uv_signal_start(&run->signals[i], interrupted, signums[i]);
     uv_unref((uv_handle_t*)&run->signals[i]);
   }
+  (void)uv_check_init(&run->loop, &run->turn);
+  run->turn.data = run;
+  (void)uv_check_start(&run->turn, turned);
+  uv_unref((uv_handle_t*)&run->turn);
   run->watching = 1;
 }
 

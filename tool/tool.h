@@ -276,6 +276,7 @@ struct run_s {
   json_t* auth;                      /* the login, once there was one */
   char* offered; /* the mechanisms of the server; NULL: not known, "": none */
   uv_signal_t signals[2];
+  uv_check_t turn;
   uvsmtp_printer_t printer;
   void (*ended)(run_t* run); /* closes the command's own handles; may be NULL */
   char where[300];           /* the server, for people */
@@ -313,7 +314,8 @@ int run_exit(run_t* run, int status, int settled);
 
 /* Before anything else is said: what the trace still has to say. */
 void run_flush_trace(run_t* run);
-/* In the completion of what logs in: remembers by what, and what is offered. */
+/* Remembers by what somebody is logged in, and what the server offers, while it
+ * is known. */
 void run_keep_login(run_t* run, const uvsmtp_session_t* session);
 /* In the completion of a connect: remembers its attempts. */
 void run_keep_attempts(run_t* run, const uvsmtp_session_t* session);

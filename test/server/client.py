@@ -370,6 +370,19 @@ class Case(unittest.TestCase):
                   f"{wanted[at:at + 60]!r}")
 
 
+class PeopleCase(Case):
+    """Without --json, and nothing that a terminal could stumble over."""
+
+    def run_tool(self, *args):
+        code, out, err = run([programs["tool"], *args], b"x\n")
+        self.assertRegex(out + err, rb"\A[ -~\n]*\Z")
+        return code, out.decode(), err.decode()
+
+    def send(self, url, *options):
+        return self.run_tool("send", "--server", url, "--from", "", "--to",
+                             "a@example.net", *options)
+
+
 def add_tests(case, prefix, names):
     """Lets a function that makes a test become methods of a class, one for each
     name (a dict of name to arguments)."""

@@ -8,26 +8,11 @@ import processes
 import sasl
 from client import Case, probe, send
 from recorder import CLOSE, EXTENSIONS, Recorder
-from sasl import PASSWORD, TOKEN, USER, Accounts
-from secure import Secure, identity, context
+from sasl import PASSWORD, PLAINTEXT, TOKEN, USER, Accounts, file, plain
+from secure import Secure, context, identity
 
 TO = ["a@example.net"]
 WRONG = "wr0ng-secr3t"
-PLAINTEXT = "--allow-plaintext-auth"
-
-
-def file(text, mode=0o600):
-    path = os.path.join(processes.scratch(), "secret")
-    with open(path, "wb") as f:
-        f.write(text if isinstance(text, bytes) else text.encode())
-    os.chmod(path, mode)
-    return path
-
-
-def plain(accounts, replies=None, **more):
-    """A server that offers no TLS."""
-    return Recorder(replies, (*EXTENSIONS, accounts.extension()),
-                    auth=accounts, **more)
 
 
 def secure(accounts, replies=None, **more):
@@ -330,6 +315,16 @@ class Refusals(AuthCase):
         self.assertEqual(got.exit, 75)
         self.assertNotIn("MAIL", verbs(server.sessions[0]))
 
+    def test_lost_later(self):
+        """That somebody had logged in is told also when the session is lost."""
+        for verb, status, exit_status in (("MAIL", "disconnected", 75),
+                                          ("DOT", "delivery-unknown", 70)):
+            with plain(Accounts(), {verb: CLOSE}) as server:
+                got = send(server.url, TO, *user(), PLAINTEXT)
+            self.check_sent(got, status, exit_status)
+            self.assertEqual(got.report["auth"], {"mechanism": "SCRAM-SHA-256",
+                                                  "user": USER})
+
     def test_silent(self):
         """Nothing is said: the deadline is that of every wait."""
         got, _ = self.attempt("silent", "--timeout", "0.5")
@@ -389,17 +384,8 @@ class Refusals(AuthCase):
         self.assertIn("-> ***\n", got.err)
 
 
-class People(AuthCase):
+class People(client.PeopleCase):
     """Without --json."""
-
-    def run_tool(self, *args):
-        code, out, err = client.run([client.programs["tool"], *args], b"x\n")
-        self.assertRegex(out + err, rb"\A[ -~\n]*\Z")
-        return code, out.decode(), err.decode()
-
-    def send(self, url, *options):
-        return self.run_tool("send", "--server", url, "--from", "", "--to",
-                             TO[0], *options)
 
     def test_accepted(self):
         """A line tells of it."""

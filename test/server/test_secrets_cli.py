@@ -15,27 +15,15 @@ import client
 import processes
 import sasl
 from client import Case, probe, send
-from recorder import EXTENSIONS, Recorder
-from sasl import PASSWORD, TOKEN, USER, Accounts
+from sasl import PASSWORD, PLAINTEXT, TOKEN, USER, Accounts, file, plain
 from terminal import Terminal
 
 TO = ["a@example.net"]
-PLAINTEXT = "--allow-plaintext-auth"
 HERE = ("--user", USER, PLAINTEXT)
 
 
 def server(accounts=None, **more):
-    accounts = accounts or Accounts()
-    return Recorder(None, (*EXTENSIONS, accounts.extension()), auth=accounts,
-                    **more)
-
-
-def file(text, mode=0o600, name="secret"):
-    path = os.path.join(processes.scratch(), name)
-    with open(path, "wb") as f:
-        f.write(text if isinstance(text, bytes) else text.encode())
-    os.chmod(path, mode)
-    return path
+    return plain(accounts or Accounts(), **more)
 
 
 class SecretCase(Case):
@@ -413,8 +401,8 @@ NOT_FOUND = {
 class Netrc(SecretCase):
     """--netrc and --netrc-file."""
 
-    def file(self, text, mode=0o600, name="netrc"):
-        return file(text.replace("PORT", str(self.server.port)), mode, name)
+    def file(self, text, mode=0o600):
+        return file(text.replace("PORT", str(self.server.port)), mode)
 
     def test_found(self):
         """In files of many kinds."""
@@ -803,8 +791,7 @@ class Left(SecretCase):
         logged in, do the files that it has open."""
         event = threading.Event()
         accounts = Accounts()
-        there = Recorder({"MAIL": event}, (accounts.extension(),),
-                         auth=accounts)
+        there = plain(accounts, {"MAIL": event})
         a, b = os.pipe()
         with there:
             process = subprocess.Popen(
@@ -844,8 +831,7 @@ class Left(SecretCase):
                         ("--netrc-file", netrc)):
             accounts = Accounts(password=secret)
             event.clear()
-            there = Recorder({"MAIL": event}, (accounts.extension(),),
-                             auth=accounts)
+            there = plain(accounts, {"MAIL": event})
             with self.subTest(options), there:
                 process = subprocess.Popen(
                     client.argv(there.url, TO, (*options, PLAINTEXT, "--auth",

@@ -354,17 +354,8 @@ class Own(Case):
             self.assertIn(f"--cert {self.locked.cert}", got.report["error"])
 
 
-class People(Case):
+class People(client.PeopleCase):
     """Without --json."""
-
-    def run_tool(self, *args):
-        code, out, err = client.run([client.programs["tool"], *args], b"x\n")
-        self.assertRegex(out + err, rb"\A[ -~\n]*\Z")
-        return code, out.decode(), err.decode()
-
-    def send(self, url, *options):
-        return self.run_tool("send", "--server", url, "--from", "", "--to",
-                             TO[0], *options)
 
     def test_accepted(self):
         """A line tells of it."""
