@@ -133,13 +133,20 @@ static int fail_errno(login_t* l, int err, const char* option,
               uvsmtp_strerror(uv_translate_sys_error(err)));
 }
 
+/* The message itself is read from standard input. */
+static int takes_stdin(const options_t* o) {
+  return o->command == SEND && !input_is_file(o->file);
+}
+
 /* As ssh and msmtp ask of such files: what others can read is no secret, and
  * what others own may be changed by them. */
-static const char* look_at_netrc(int fd) {
+static const char* look_at_netrc(const login_t* l, int fd) {
   struct stat st;
   if (fstat(fd, &st) != 0)
     return uvsmtp_strerror(uv_translate_sys_error(errno));
   if (S_ISDIR(st.st_mode)) return "it is a directory";
+  if (takes_stdin(l->o) && secret_is_stdin(fd))
+    return "the message comes from standard input already";
   if (st.st_uid != geteuid() && st.st_uid != 0)
     return "it belongs to somebody else";
   if ((st.st_mode & 077) != 0)
@@ -186,7 +193,7 @@ static int search(login_t* l, char* text, size_t len, const char* option,
 
 static int read_netrc(login_t* l, int fd, const char* option,
                       const char* path) {
-  const char* wrong = look_at_netrc(fd);
+  const char* wrong = look_at_netrc(l, fd);
   char* text;
   size_t len;
   int err;
@@ -243,11 +250,6 @@ static int from_netrc(login_t* l) {
 }
 
 /* ----------------------------------------------------------- the secret */
-
-/* The message itself is read from standard input. */
-static int takes_stdin(const options_t* o) {
-  return o->command == SEND && !input_is_file(o->file);
-}
 
 static int from_fd(login_t* l, int fd, const char* option, const char* value) {
   int err;

@@ -54,10 +54,11 @@ static const char* judge(secret_t* s, int* err) {
 }
 
 /* Both can't have what it brings. */
-static int is_stdin(const struct stat* st) {
+int secret_is_stdin(int fd) {
+  struct stat st;
   struct stat in;
-  return fstat(STDIN_FILENO, &in) == 0 && in.st_dev == st->st_dev &&
-         in.st_ino == st->st_ino;
+  return fstat(fd, &st) == 0 && fstat(STDIN_FILENO, &in) == 0 &&
+         in.st_dev == st.st_dev && in.st_ino == st.st_ino;
 }
 
 const char* secret_read(secret_t* s, int fd, int stdin_taken, int* err) {
@@ -69,7 +70,7 @@ const char* secret_read(secret_t* s, int fd, int stdin_taken, int* err) {
     return "it is a directory";
   else if (isatty(fd))
     return "it is a terminal, which would show it; left out, it is asked for";
-  else if (stdin_taken && is_stdin(&st))
+  else if (stdin_taken && secret_is_stdin(fd))
     return "the message comes from standard input already";
   else
     *err = secret_load(fd, s->text, sizeof(s->text), &s->len);

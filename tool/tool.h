@@ -193,7 +193,10 @@ int secret_load(int fd, char* to, size_t cap, size_t* len);
  * is wrong with it, and an errno if that is the reason. stdin_taken: it may not
  * be standard input. */
 const char* secret_read(secret_t* s, int fd, int stdin_taken, int* err);
-/* Asks for a password on the terminal, which does not show it. Likewise. */
+/* Whether it is standard input, by whatever name. */
+int secret_is_stdin(int fd);
+/* Asks for a password on the terminal, which does not show it: as
+ * secret_read. */
 const char* secret_ask(secret_t* s, const char* user, const char* where,
                        int* err);
 void secret_wipe(secret_t* s);

@@ -187,7 +187,9 @@ class Files(SecretCase):
         """Standard input can be one of both."""
         for options in (("--password-fd", "0"),
                         ("--password-file", "/dev/stdin"),
-                        ("--password-file", "/dev/fd/0")):
+                        ("--password-file", "/dev/fd/0"),
+                        ("--token-file", "/dev/stdin"),
+                        ("--netrc-file", "/dev/stdin")):
             with self.subTest(options):
                 got = send(self.server.url, TO, *HERE, *options, stdin=True)
                 self.check_sent(got, "local-error", 66)
@@ -225,6 +227,25 @@ class Files(SecretCase):
         os.close(a)
         os.close(b)
         self.assertEqual(self.server.sessions, [])
+
+
+    def test_ignored(self):
+        """Whoever started it may not want it to hear of that."""
+        a, b = os.pipe()
+        process = subprocess.Popen(
+            ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *client.argv(
+                self.server.url, TO, (*HERE, "--password-fd", str(a)))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, pass_fds=(a,))
+        os.write(b, PASSWORD[:4].encode())
+        processes.wait_until(lambda: not has_octets(a), 20,
+                             lambda: "it is not read")
+        process.send_signal(signal.SIGINT)
+        os.write(b, PASSWORD[4:].encode())
+        os.close(b)
+        out, err = process.communicate(b"x\n", timeout=client.RUN_TIMEOUT)
+        os.close(a)
+        self.check_login(client.result(process, out, err))
 
 
 def has_octets(fd):
