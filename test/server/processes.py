@@ -44,6 +44,9 @@ def _terminated(_signum, _frame):
 
 atexit.register(run_cleanups)
 signal.signal(signal.SIGTERM, _terminated)
+# A shell has its background jobs ignore these, and so would what we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def have_ipv6():

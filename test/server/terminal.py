@@ -60,8 +60,11 @@ class Terminal:
         reader = threading.Thread(
             target=lambda: out.append(process.stdout.read()))
         reader.start()
+        end = time.monotonic() + client.RUN_TIMEOUT
         while self.read(0.1) and process.poll() is None:
-            pass
+            if time.monotonic() > end:
+                process.kill()
+                raise AssertionError(f"it does not end: {self.output!r}")
         reader.join(client.RUN_TIMEOUT)
         process.wait(client.RUN_TIMEOUT)
         while self.read(0):
