@@ -209,14 +209,18 @@ static int read_netrc(login_t* l, int fd, const char* option,
   return rc;
 }
 
-/* Where curl and msmtp look, or else Emacs. */
+/* Where curl and msmtp look, or else Emacs. As open(2). */
 static int open_usual(char* path, size_t cap) {
   static const char* const names[2] = {".netrc", ".authinfo"};
-  const char* home = getenv("HOME");
+  char home[1000];
+  size_t n = sizeof(home);
   size_t i;
   int fd = -1;
+  *path = '\0';
+  errno = ENAMETOOLONG;
+  if (uv_os_homedir(home, &n) != 0) return -1;
   for (i = 0; i < 2; i++) {
-    snprintf(path, cap, "%s/%s", home == NULL ? "" : home, names[i]);
+    snprintf(path, cap, "%s/%s", home, names[i]);
     fd = secret_open(path);
     if (fd >= 0 || errno != ENOENT) break;
   }
@@ -237,8 +241,8 @@ static int from_netrc(login_t* l) {
     snprintf(path, sizeof(path), "%s", named);
     fd = secret_open(named);
   } else {
-    option = "--netrc:";
     fd = open_usual(path, sizeof(path));
+    option = *path == '\0' ? "--netrc: the home directory" : "--netrc:";
     if (fd < 0 && errno == ENOENT)
       return fail(l, EXIT_NO_INPUT, "--netrc", "",
                   "there is neither ~/.netrc nor ~/.authinfo");

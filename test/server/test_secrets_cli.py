@@ -547,6 +547,10 @@ class Netrc(SecretCase):
         got = look(NETRC="/none/such")
         self.check_sent(got, "local-error", 66)
         self.assertIn("NETRC /none/such: no such file", got.report["error"])
+        got = look(HOME="/" + "x" * 2000)
+        self.check_sent(got, "local-error", 66)
+        self.assertEqual(got.report["error"],
+                         "--netrc: the home directory: name too long")
         # Unasked it is not looked at.
         got = probe(self.server.url, env={**env, "NETRC": f"{home}/mine"})
         self.check_sent(got)
