@@ -139,6 +139,7 @@ static const char* parse_user(server_t* s, const char* text, size_t n) {
   if (n == 0) return "there is no user before the @";
   while (text < end) {
     int c = (unsigned char)*text++;
+    if (c == ' ') return "a space in a user is written %20";
     if (c == '%') {
       int high = end - text < 2 ? -1 : hex(text[0]);
       int low = high < 0 ? -1 : hex(text[1]);

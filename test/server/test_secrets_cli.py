@@ -304,6 +304,8 @@ class Options(SecretCase):
                 ("@", "no user before the @"),
                 ("me@x@", "an @ in a user is written %40"),
                 ("me;AUTH=PLAIN@", "given by --auth"),
+                ("my name@", "a space in a user is written %20"),
+                ("me\n@", "a control character"),
                 ("me%0a@", "a control character"),
                 ("me%00@", "a control character"),
                 ("me%7f@", "a control character"),
