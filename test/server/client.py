@@ -394,7 +394,10 @@ def add_tests(case, prefix, names):
 
             method.__doc__ = f"{prefix}: {name}"
             word = "".join(c if c.isalnum() else "_" for c in name)
-            setattr(case, f"test_{prefix}_{word}", method)
+            word = f"test_{prefix}_{word}"
+            if hasattr(case, word):
+                raise AssertionError(f"two tests are called {word}")
+            setattr(case, word, method)
         return function
 
     return decorate

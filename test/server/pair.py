@@ -3,12 +3,14 @@
 after the other, each with a record of what it came to.
 
 A record has: class (of the exception, None for success), code and text of the
-reply, refused (address to [code, text]), sender (of a refusal), connected, and
-while that is so esmtp, ehlo, helo and extensions. Fields that a call does not
-have are None. Ours has also recipients, each with its outcome and reply, and
-the whole answer of session.c."""
+reply, refused (address to [code, text]), sender (of a refusal), heard (by a
+mechanism of the test's own: its challenges), connected, and while that is so
+esmtp, ehlo, helo and extensions. Fields that a call does not have are None.
+Ours has also recipients, each with its outcome and reply, and the whole answer
+of session.c."""
 import json
 import smtplib
+import ssl
 import subprocess
 import tempfile
 
@@ -30,6 +32,30 @@ def stripped(octets):
         return None
     text = octets if isinstance(octets, str) else octets.decode("latin-1")
     return "\n".join(line.strip(" \t\r\n") for line in text.split("\n"))
+
+
+class Answers:
+    """An authobject that says what it was made with: first without a challenge,
+    None where it has nothing to say then, and behind the challenges answers one
+    after the other, the last of them again and again; None fails."""
+
+    def __init__(self, answers, first=None):
+        self.first = first
+        self.answers = list(answers)
+        self.heard = []
+
+    def __call__(self, challenge=None):
+        if challenge is not None:
+            self.heard.append(challenge.decode("latin-1"))
+        if challenge is None or self.first is not None:
+            answer, self.first = self.first, None
+            return answer
+        answer = self.answers[0]
+        if len(self.answers) > 1:
+            del self.answers[0]
+        if answer is None:
+            raise ValueError("no answer")
+        return answer
 
 
 class Theirs:
@@ -55,6 +81,7 @@ class Theirs:
 
     def call(self, name, *args):
         record = blank()
+        self.heard = None
         try:
             got = getattr(self, "do_" + name, self.plain(name))(*args)
             if isinstance(got, tuple):
@@ -80,6 +107,7 @@ class Theirs:
                 record["refused"] = self.map(error.recipients)
         except (ValueError, OverflowError, OSError) as error:
             record["class"] = type(error).__name__
+        record["heard"] = self.heard
         self.look(record)
         return record
 
@@ -118,6 +146,35 @@ class Theirs:
             sender, to, text if text.isascii() else text.encode(),
             mail_options, rcpt_options)
 
+    def trust(self, ca):
+        """A server of which there will be a certificate in this file. smtplib
+        knows a name to look for in it only from its constructor."""
+        self.session._host = "localhost"
+        self.trusted = ssl.create_default_context(cafile=ca)
+
+    def do_starttls(self):
+        return self.session.starttls(context=self.trusted)
+
+    def do_login(self, user, password, how=None):
+        return self.session.login(
+            user, password, initial_response_ok=(how or {}).get("initial",
+                                                                True))
+
+    def do_auth(self, mechanism, user, password, how=None):
+        """By a method of the session's, or with answers that are known
+        beforehand."""
+        how = how or {}
+        s = self.session
+        s.user, s.password = user, password
+        own = Answers(**how["own"]) if "own" in how else None
+        method = own or getattr(
+            s, "auth_" + mechanism.lower().replace("-", "_"))
+        try:
+            return s.auth(mechanism, method,
+                          initial_response_ok=how.get("initial", True))
+        finally:
+            self.heard = own and own.heard
+
     def do_end(self):
         with self.session:
             pass
@@ -152,6 +209,9 @@ class Ours:
         self.ask("session", {**config, "pipelining": self.PIPELINING,
                              "chunking": False})
 
+    def trust(self, ca):
+        self.ask("tls", {"ca": ca})
+
     def ask(self, *call):
         """Makes a call and returns what session.c says of it."""
         self.process.stdin.write(json.dumps(call).encode() + b"\n")
@@ -168,9 +228,13 @@ class Ours:
     def call(self, name, *args):
         if name == "connect":
             args = ({"tls": "none", **args[0], **self.bind},)
-        answer = self.ask(name, *args)
+        answer = None
+        if name in ("login", "auth"):
+            args, answer = self.credentials(*args)
+        if answer is None or answer["accepted"]:
+            answer = self.ask(name, *args)
         record = blank(**{key: answer.get(key) for key in (
-            "class", "refused", "sender", "has") if key in answer})
+            "class", "refused", "sender", "has", "heard") if key in answer})
         if answer["class"] is None and answer["error"] != "OK":
             record["class"] = answer["error"]
         if not answer["accepted"]:
@@ -188,6 +252,22 @@ class Ours:
         self.look(record, answer)
         record["answer"] = answer
         return record
+
+    def credentials(self, *args):
+        """Makes them of what login and auth have in smtplib; the arguments
+        that our call has, and the answer. smtplib asks nobody whether it may
+        log in in clear text; here it is said, unless how has it that it may
+        not."""
+        *mechanism, user, password, how = (
+            args if isinstance(args[-1], dict) else (*args, {}))
+        flags = (1 if how.get("allow", True) else 0) | \
+            (0 if how.get("initial", True) else 2) | \
+            (4 if how.get("force", False) else 0)
+        who = {"user": user, "password": password}
+        if not mechanism:
+            return (), self.ask("credentials", {**who, "flags": flags})
+        own = {"name": mechanism[0], **how["own"]} if "own" in how else None
+        return (own or mechanism[0], flags), self.ask("credentials", who)
 
     @staticmethod
     def look(record, answer):

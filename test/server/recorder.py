@@ -28,7 +28,7 @@ class Recorder:
     as bytes.
 
     A reply of bytes is sent as it is. path: a Unix socket there instead. auth:
-    who answers AUTH where no reply is planned, see sasl.py.
+    who answers AUTH, see sasl.py.
     """
 
     def __init__(self, replies=None, extensions=EXTENSIONS, lmtp=False,
@@ -169,7 +169,7 @@ class Dialogue:
             return None
         if isinstance(reply, bytes):
             self.connection.sendall(reply)
-            return ""
+            return reply.decode("latin-1")
         last = reply.endswith("!close")
         text = reply.removesuffix("!close").rstrip()
         self.connection.sendall(text.encode() + b"\r\n")
@@ -201,8 +201,7 @@ class Dialogue:
             return self.data()
         if verb == "BDAT":
             return self.chunk(line)
-        if verb == "AUTH" and self.recorder.auth is not None and \
-                verb not in self.recorder.replies:
+        if verb == "AUTH" and self.recorder.auth is not None:
             return self.recorder.auth.answer(self, line)
         if verb in ("MAIL", "RSET", "HELO", "LHLO"):
             self.sender = False

@@ -50,7 +50,10 @@ class Accounts:
         return "AUTH " + " ".join(self.mechs)
 
     def answer(self, dialogue, line):
-        """Plays AUTH; whether the connection stays."""
+        """Plays AUTH, unless a reply is planned; whether the connection
+        stays."""
+        if "AUTH" in dialogue.recorder.replies:
+            return dialogue.say("AUTH", "250 ok") is not None
         words = line.split(" ")
         mech = words[1]
         if mech not in self.mechs:
@@ -198,6 +201,43 @@ class Talk:
         if line == "*":
             raise Cancelled
         return base64.b64decode(line, validate=True)
+
+
+# The challenges of mechanisms, in base64, before whatever comes is taken. The
+# first one is left out when there is an initial response.
+CHALLENGES = {
+    "CRAM-MD5": ["PDE4OTYuNjk3MTcwOTUyQHJlY29yZGVyPg=="],
+    "PLAIN": [""],
+    "LOGIN": ["VXNlcm5hbWU6", "UGFzc3dvcmQ6"],
+}
+
+
+class Anybody:
+    """Asks what CHALLENGES has, and lets in whoever answers, but for what is
+    planned: the recorder's replies to "AUTH X" for a mechanism X, or AUTH for
+    all, to RESPONSE for what comes behind a 334, and to CANCEL for a lone "*"
+    there. What came is noted with the 334 before it."""
+
+    def answer(self, dialogue, line):
+        words = line.upper().split(" ")
+        left = list(CHALLENGES.get(words[1], ()))
+        usual = "235 ok" if left else "504 no such mechanism"
+        del left[:len(words) - 2]
+        verb = " ".join(words[:2])
+        if verb not in dialogue.recorder.replies:
+            verb = "AUTH"
+        while True:
+            reply = dialogue.say(verb, f"334 {left.pop(0)}" if left else usual)
+            if reply is None or not reply.startswith("334"):
+                return reply is not None
+            answer = dialogue.stream.readline()
+            if not answer.endswith(b"\r\n"):
+                return False
+            text = answer[:-2].decode("utf-8", "backslashreplace")
+            dialogue.note(f"334 {text}")
+            verb = "RESPONSE"
+            if text == "*":
+                verb, usual, left = "CANCEL", "501 cancelled", []
 
 
 def spellings(secret):

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "own.h"
 #include "uvsmtp.h"
 
 enum {
@@ -36,6 +37,7 @@ typedef struct run_s {
   int done;
   uvsmtp_memory_source_t body;
   uvsmtp_printer_t printer;
+  own_t* own; /* mechanisms */
 } run_t;
 
 /* A list of strings, as the library takes them. */
@@ -70,6 +72,14 @@ static int64_t number_of(const json_t* object, const char* key) {
 
 static const char* string_of(const json_t* object, const char* key) {
   return json_string_value(json_object_get(object, key));
+}
+
+/* A string that may have a NUL in it. */
+static const char* octets_of(const json_t* object, const char* key,
+                             size_t* len) {
+  const json_t* value = json_object_get(object, key);
+  *len = value != NULL ? json_string_length(value) : 0;
+  return json_string_value(value);
 }
 
 static int policy_of(const json_t* from) {
@@ -406,8 +416,8 @@ static int call_credentials(run_t* run, const json_t* op) {
   json_t* tokens = json_object_get(from, "tokens");
   const char* why = NULL;
   int err;
-  config.user = string_of(from, "user");
-  config.password = string_of(from, "password");
+  config.user = octets_of(from, "user", &config.user_len);
+  config.password = octets_of(from, "password", &config.password_len);
   config.authzid = string_of(from, "authzid");
   config.token = string_of(from, "token");
   config.mechs = string_of(from, "mechs");
@@ -433,11 +443,18 @@ static int call_login(run_t* run, const json_t* op) {
   return uvsmtp_login(run->session, run->credentials, on_result, run);
 }
 
-/* ["auth", mechanism, flags] */
+/* ["auth", mechanism, flags]: see own.h for one of a test's own. */
 static int call_auth(run_t* run, const json_t* op) {
   unsigned int flags = (unsigned int)json_integer_value(json_array_get(op, 2));
-  return uvsmtp_auth(run->session, uvsmtp_mech(text_at(op, 1)),
-                     run->credentials, flags, on_result, run);
+  const json_t* from = json_array_get(op, 1);
+  const uvsmtp_mech_t* mech = json_is_object(from)
+                                  ? own_mech(&run->own, from)
+                                  : uvsmtp_mech(json_string_value(from));
+  if (mech == NULL) die("no such mechanism");
+  if (json_is_object(from))
+    json_object_set_new(run->out, "heard", own_heard(run->own));
+  return uvsmtp_auth(run->session, mech, run->credentials, flags, on_result,
+                     run);
 }
 
 static int call_ehlo(run_t* run, const json_t* op) {
@@ -622,6 +639,7 @@ static void tidy(run_t* run) {
   if (uvsmtp_env_close(run->env, NULL, NULL) != 0) die("the session is left");
   uvsmtp_tls_unref(run->tls);
   uvsmtp_credentials_unref(run->credentials);
+  own_clear(run->own);
   uv_close((uv_handle_t*)&run->timer, NULL);
   uv_run(&run->loop, UV_RUN_DEFAULT);
   if (uv_loop_close(&run->loop) != 0) die("handles are left");
