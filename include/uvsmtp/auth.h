@@ -92,8 +92,7 @@ UVSMTP_EXTERN const uvsmtp_mech_t* uvsmtp_mech(const char* name);
 /* The i-th of them, strongest first, or NULL past the end. */
 UVSMTP_EXTERN const uvsmtp_mech_t* uvsmtp_mech_at(size_t i);
 
-/* ------------------------------------------------ for a mechanism's functions
- */
+/* ---------------------------------------------- for a mechanism's functions */
 
 /* What the credentials say; empty where they say nothing. They live as long as
  * the exchange; not terminated. */

@@ -25,6 +25,8 @@ SPOILT = (
      "UVSMTP_OUTCOME_NOT_ATTEMPTED"),
     ("uvsmtp/tls.h", "/* it is another server's (RFC 9525) */", "",
      "UVSMTP_TLS_WRONG_NAME"),
+    ("uvsmtp/auth.h", "/* A token is wanted. */\n", "\n",
+     "uvsmtp_token_query_t"),
     ("uvsmtp/version.h", "/* The version of these headers. */\n", "\n",
      "UVSMTP_VERSION_MAJOR"),
 )
@@ -33,6 +35,7 @@ PAGES = {
     "group__group__errors.html": ("UVSMTP_ERECIPIENTS", "every recipient"),
     "group__group__states.html": ("UVSMTP_STATE_LAST_TEXT", "last chunk"),
     "group__group__tls__settings.html": ("uvsmtp_tls_new", "verify hook"),
+    "group__group__credentials.html": ("uvsmtp_credentials_new", "wiped"),
     "group__group__body__files.html": ("uvsmtp_source_path",),
     "group__group__trace__printer.html": ("uvsmtp_printer_init",),
     "structuvsmtp__message__t.html": ("mail_options", "rcpt_options"),
