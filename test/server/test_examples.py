@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The programs in docs/examples do what their first comments say, and end well
 when things don't go well. Arguments: the directory of the programs, SINK."""
+import base64
 import concurrent.futures
 import contextlib
 import http.client
@@ -18,6 +19,7 @@ import client
 import processes
 from client import Case
 from recorder import CLOSE, EXTENSIONS, SILENT, Recorder
+from sasl import Anybody
 from secure import Secure, identity
 from shared import setUpModule, sink, tearDownModule  # noqa: F401
 
@@ -705,6 +707,138 @@ class Tls(Case):
         self.assertEqual((code, out), (66, ""))
         self.assertTrue(err.startswith(f"{__file__}: "), err)
         self.assertEqual(run("tls")[0], 64)
+
+
+class Auth(Case):
+    """auth.c"""
+
+    OFFERED = (*EXTENSIONS, "AUTH PLAIN X-CODE OAUTHBEARER")
+    MESSAGE = (ME, "a@example.net")
+
+    def server(self, replies=None):
+        return Secure(replies, self.OFFERED, auth=Anybody())
+
+    def auth(self, server, *how, user="me"):
+        return run("auth", identity("server").cert, "localhost", server.port,
+                   user, *how)
+
+    def secrets(self, *lines):
+        path = os.path.join(processes.scratch(), "secrets")
+        processes.write(path, "".join(f"{line}\n" for line in lines))
+        return path
+
+    def said(self, server):
+        """What came after the EHLO within TLS."""
+        return [lines[3:] for lines in server.sessions]
+
+    def test_password(self):
+        """By itself, and before a message."""
+        path = self.secrets("pass word")
+        plain = "AUTH PLAIN AG1lAHBhc3Mgd29yZA=="
+        with self.server() as server:
+            for message, where in (((), "AUTH"),
+                                   (self.MESSAGE, r"(DOT|BDAT_LAST)")):
+                code, out, err = self.auth(server, "password", path, *message)
+                self.assertEqual((code, err), (0, ""), out)
+                self.assertRegex(out, r"\Alogged in by PLAIN\n" + where +
+                                 r": success\n\Z")
+            self.assertEqual(self.said(server)[0], [plain, "QUIT"])
+            self.assertEqual(self.said(server)[1][0], plain)
+
+    def test_refused(self):
+        """Nothing of the message is sent, and what the server says can't move
+        the cursor; nothing at all is said without TLS."""
+        path = self.secrets("pass word")
+        with self.server({"AUTH": "535 5.7.8 \x1b[2Jno"}) as server:
+            for message in ((), self.MESSAGE):
+                code, out, err = self.auth(server, "password", path, *message)
+                self.assertEqual((code, err), (1, ""))
+                self.assertEqual(out, "AUTH: authentication failed\n"
+                                      "535 5.7.8 ?[2Jno\n")
+            self.assertEqual(
+                [[line.split(" ")[0] for line in lines]
+                 for lines in self.said(server)], [["AUTH", "QUIT"]] * 2)
+        with Recorder(extensions=self.OFFERED) as server:
+            for message in ((), self.MESSAGE):
+                code, out, err = self.auth(server, "password", path, *message)
+                self.assertEqual((code, err), (1, ""))
+                self.assertIn("STARTTLS: TLS failed\n", out)
+            self.assertEqual(
+                [[line.split(" ")[0] for line in lines]
+                 for lines in server.sessions], [["EHLO", "QUIT"]] * 2)
+
+    def test_token(self):
+        """What a command prints; another one when it is refused, once."""
+        count = os.path.join(processes.scratch(), "count")
+        command = f"echo x >> {count}; echo token$(wc -l < {count})"
+        refusal = "334 eyJzdGF0dXMiOiI0MDEifQ=="
+        with self.server({"AUTH": [refusal, "235 ok"],
+                          "RESPONSE": "535 no"}) as server:
+            code, out, err = self.auth(server, "token", command, *self.MESSAGE)
+        self.assertEqual((code, err), (0, ""), out)
+        self.assertIn("logged in by OAUTHBEARER\n", out)
+        tokens = [re.search(rb"Bearer (\w+)", base64.b64decode(
+            line.split(" ")[2])).group(1) for line in self.said(server)[0]
+            if str(line).startswith("AUTH ")]
+        self.assertEqual(tokens, [b"token1", b"token2"])
+        with self.server({"AUTH": refusal, "RESPONSE": "535 no"}) as server:
+            code, out, err = self.auth(server, "token", command, *self.MESSAGE)
+        self.assertEqual((code, err), (1, ""))
+        self.assertIn("535 no\n", out)
+        self.assertIn('in detail: {"status":"401"}\n', out)
+        self.assertEqual([line.split(" ")[0] for line in self.said(server)[0]],
+                         ["AUTH", "334", "AUTH", "334", "QUIT"])
+
+    def test_no_token(self):
+        """A command that fails, prints nothing, too much, or no token."""
+        with self.server() as server:
+            for command in ("exit 1", "true", "echo x; exit 1",
+                            "head -c 9000 /dev/zero", "echo a b",
+                            "kill -9 $$"):
+                code, out, err = self.auth(server, "token", command,
+                                           *self.MESSAGE)
+                self.assertEqual((code, err), (1, ""), command)
+                self.assertIn(": authentication failed\nbecause: ", out)
+            self.assertEqual(self.said(server), [["QUIT"]] * 6)
+
+    def test_own(self):
+        """A mechanism of the program's own, and no other."""
+        path = self.secrets("pass word", "123456")
+        replies = {"AUTH": "334 Y29kZTo=", "RESPONSE": "235 ok"}
+        for message in ((), self.MESSAGE):
+            with self.server(replies) as server:
+                code, out, err = self.auth(server, "code", path, *message)
+            self.assertEqual((code, err), (0, ""), out)
+            self.assertIn("logged in by X-CODE\n", out)
+            self.assertEqual(self.said(server)[0][:2], [
+                "AUTH X-CODE bWUKcGFzcyB3b3Jk", "334 MTIzNDU2"])
+            for reply in ("235 ok", "535 no", "504 no"):
+                with self.server({"AUTH": reply}) as server:
+                    code, out, err = self.auth(server, "code", path, *message)
+                self.assertEqual((code, err), (1, ""), reply)
+                self.assertIn("AUTH: authentication failed\n", out)
+                self.assertEqual(self.said(server), [[
+                    "AUTH X-CODE bWUKcGFzcyB3b3Jk", "QUIT"]])
+            with self.server({"AUTH": "334 eA==",
+                              "RESPONSE": ["334 eA==", "501 x"]}) as server:
+                code, out, err = self.auth(server, "code", path, *message)
+            self.assertEqual((code, err), (1, ""))
+            self.assertEqual(self.said(server)[0][2:], ["334 *", "QUIT"])
+
+    def test_no_start(self):
+        """Files that have nothing, arguments that make no sense."""
+        with self.server() as server:
+            for how in (("password", "/nonexistent"),
+                        ("password", self.secrets("x" * 600)),
+                        ("code", self.secrets("pass word"))):
+                code, out, err = self.auth(server, *how)
+                self.assertEqual((code, out), (66, ""), how)
+                self.assertIn("nothing to log in with", err)
+            code, out, err = self.auth(server, "password", self.secrets(""))
+            self.assertEqual((code, out), (71, ""))
+            self.assertTrue(err.startswith("auth: "), err)
+            self.assertEqual(self.auth(server, "magic", "x")[0], 64)
+            self.assertEqual(server.sessions, [])
 
 
 if __name__ == "__main__":
