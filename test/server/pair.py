@@ -299,3 +299,22 @@ class Ours:
 class InGroups(Ours):
     """The same, with as much in one go as the server allows."""
     PIPELINING = True
+
+
+class InTarget(Ours):
+    """The same, where the target has the credentials: a login then is what
+    comes behind a hello."""
+
+    def __init__(self, *args, login=(), **more):
+        super().__init__(*args, **more)
+        self.login = login  # its arguments
+
+    def call(self, name, *args):
+        if name == "connect":
+            _, answer = self.credentials(*self.login)
+            if not answer["accepted"]:
+                raise AssertionError(f"no credentials: {answer}")
+            args = ({**args[0], "credentials": True},)
+        if name == "login":
+            name, args = "hello", ()
+        return super().call(name, *args)

@@ -4,12 +4,16 @@ the same scripted server. Arguments: the program of session.c, SINK.
 
 What is compared is what test_differential.py compares, and the challenges that
 a mechanism of the caller's own is asked; how the two differ, and why, is in
-auth_scripts.py.
+auth_scripts.py. Each login is done by the call, and by credentials in the
+target.
 """
+import dataclasses
+import functools
+
 import client
 from auth_scripts import DIFFERENCES, SCRIPTS
 from both import compare, play, replaced
-from pair import InGroups, Ours, Theirs
+from pair import InGroups, InTarget, Ours, Theirs
 
 
 class Logins(client.Case):
@@ -32,6 +36,35 @@ def same(case, script):
         ours, told_by_us, _, _ = play(script, kind)
         compare(case, script, theirs, ours)
         case.assertEqual(told_by_us, wanted)
+
+
+def starts_with_login(script):
+    """Whether nothing but a connect comes before its only one."""
+    names = [call[0] for call in script.calls]
+    return names[:2] == ["connect", "login"] and \
+        not {"login", "auth"} & set(names[2:])
+
+
+# Credentials in the target do what the call does.
+@client.add_tests(Logins, "target", {
+    name: (script,) for name, script in SCRIPTS.items()
+    if starts_with_login(script)})
+def same_in_target(case, script):
+    theirs, told, _, _ = play(script, Theirs)
+    ours, told_by_us, _, _ = play(script, functools.partial(
+        InTarget, login=script.calls[1][1:]))
+    found = script.differs.get(1)
+    fields = {} if found is None else dict(found.fields)
+    if fields.get("class", theirs[1]["class"]) is None:
+        # Whose reply is told then is the hello's.
+        for record in (theirs[1], fields):
+            record.pop("code", None)
+            record.pop("text", None)
+    if found is not None:
+        script = dataclasses.replace(script, differs={
+            **script.differs, 1: dataclasses.replace(found, fields=fields)})
+    compare(case, script, theirs, ours)
+    case.assertEqual(told_by_us, replaced(told, script.wire))
 
 
 if __name__ == "__main__":
