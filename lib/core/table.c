@@ -215,10 +215,10 @@ int uvsmtp__classify(int state, int code, unsigned int facts) {
   input = by_code(state, code);
   if (input == I_NOVERB && !has_other_way(state, facts))
     return code / 100 == 4 ? I_TEMP : I_PERM;
-  /* "Already authenticated" may be so by other means, such as a certificate,
-   * but not in the middle of an exchange. */
+  /* "Already authenticated" (503) may be so by other means, such as a
+   * certificate; but whoever has to prove itself must not get around it. */
   if (input == I_OK && (facts & FACT_UNPROVEN) &&
-      (state == S_AUTH_STEP || (state == S_AUTH && code == 235)))
+      (state == S_AUTH_STEP || state == S_AUTH))
     return I_UNPROVEN;
   if (input == I_GO && (facts & FACT_NO_RCPT))
     /* RFC 2033 4.2: without a recipient DATA must fail under LMTP, and there

@@ -433,6 +433,8 @@ static void it_is_accepted_early(void** state) {
       {0, START "L AUTH X-OWN\n" WELCOME QUIT, 0},
       {0, START "L AUTH X-OWN\n" WRONG AUTH_PLAIN WELCOME QUIT, 0},
       {UVSMTP_MECH_MUTUAL, START "L AUTH X-OWN\n" WELCOME QUIT, UVSMTP_EAUTH},
+      /* It says that it knows us by other means. */
+      {0, START "L AUTH X-OWN\n S 503 you are\n" QUIT, 0},
       {UVSMTP_MECH_MUTUAL, START "L AUTH X-OWN\n S 503 you are\n" QUIT,
        UVSMTP_EAUTH},
       /* It says itself that this is enough. */
@@ -440,7 +442,7 @@ static void it_is_accepted_early(void** state) {
        0},
   };
   size_t i;
-  for (i = 0; i < 5; i++) {
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     scene_t c;
     set_up(&c, *state, cases[i].flags, cases[i].script);
     uvsmtp_credentials_unref(c.who);
