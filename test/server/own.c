@@ -15,16 +15,16 @@ struct own_s {
   own_t* older;
 };
 
-static json_t* octets(const uvsmtp_slice_t* slice) {
-  const unsigned char* from = slice->base;
-  char* copy = malloc(slice->len * 2 + 1);
+json_t* octets_json(const char* text, size_t len) {
+  char* copy = malloc(len * 2 + 1);
   size_t at = 0;
   size_t i;
   json_t* out;
   if (copy == NULL) abort();
-  for (i = 0; i < slice->len; i++) {
-    if (from[i] >= 0x80) copy[at++] = (char)(0xC0 | from[i] >> 6);
-    copy[at++] = (char)(from[i] >= 0x80 ? 0x80 | (from[i] & 0x3F) : from[i]);
+  for (i = 0; i < len; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (c >= 0x80) copy[at++] = (char)(0xC0 | c >> 6);
+    copy[at++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3F) : c);
   }
   out = json_stringn(copy, at);
   free(copy);
@@ -37,7 +37,8 @@ static int step(const uvsmtp_mech_t* self, uvsmtp_exchange_t* exchange,
   const json_t* answers = json_object_get(own->said, "answers");
   const json_t* answer = json_object_get(own->said, "first");
   if (challenge != NULL) {
-    json_array_append_new(own->heard, octets(challenge));
+    json_array_append_new(own->heard,
+                          octets_json(challenge->base, challenge->len));
     answer = json_array_get(answers, own->next);
     if (own->next + 1 < json_array_size(answers)) own->next++;
   }

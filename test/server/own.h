@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* own.h: mechanisms of a test's own, as session.c is told them. */
+/* own.h: mechanisms of a test's own, as session.c is told them; octets as
+ * JSON. */
 #ifndef UVSMTP_TEST_OWN_H
 #define UVSMTP_TEST_OWN_H
 
@@ -15,10 +16,12 @@ typedef struct own_s own_t;
  * lives as long as the list that *list begins. */
 const uvsmtp_mech_t* own_mech(own_t** list, const json_t* from);
 
-/* The challenges that this one has heard, as the call goes on. Octets are the
- * characters of their numbers. */
+/* The challenges that this one has heard, as the call goes on. */
 json_t* own_heard(const own_t* own);
 
 void own_clear(own_t* list);
+
+/* Any octets as JSON: each becomes the character of its number. */
+json_t* octets_json(const char* text, size_t len);
 
 #endif

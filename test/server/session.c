@@ -116,23 +116,6 @@ static uvsmtp_source_t* text_source(run_t* run, const json_t* op, size_t i) {
 
 /* ----------------------------------------------------------------- results */
 
-/* Any octets as JSON: each becomes the character of its number. */
-static json_t* octets_json(const char* text, size_t len) {
-  char* copy = malloc(len * 2 + 1);
-  size_t at = 0;
-  size_t i;
-  json_t* out;
-  if (copy == NULL) die("no memory");
-  for (i = 0; i < len; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (c >= 0x80) copy[at++] = (char)(0xC0 | c >> 6);
-    copy[at++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3F) : c);
-  }
-  out = json_stringn(copy, at);
-  free(copy);
-  return out;
-}
-
 static json_t* reply_json(const uvsmtp_reply_t* reply) {
   size_t len;
   const char* text;
