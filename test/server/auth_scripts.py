@@ -92,7 +92,7 @@ def encoded(text):
 
 
 def offered(*mechanisms):
-    return ("AUTH " + " ".join(mechanisms),)
+    return ("PIPELINING", "AUTH " + " ".join(mechanisms))
 
 
 def cram(challenge=CHALLENGES["CRAM-MD5"][0], user="me", password="pass word"):
@@ -498,12 +498,10 @@ def own():
                 "334 " + encoded("3" * 300)], []),)),
         "before EHLO": login(
             ("auth", "PLAIN", "me", "pass word"), NOOP,
-            differs={1: differs("hello", esmtp=True, ehlo="recorder\nAUTH "
-                                "PLAIN", extensions={"auth": "PLAIN"}),
-                     2: differs("hello", esmtp=True, ehlo="recorder\nAUTH "
-                                "PLAIN", extensions={"auth": "PLAIN"}),
-                     3: differs("hello", esmtp=True, ehlo="recorder\nAUTH "
-                                "PLAIN", extensions={"auth": "PLAIN"})},
+            differs={number: differs(
+                "hello", esmtp=True, ehlo="recorder\nPIPELINING\nAUTH PLAIN",
+                extensions={"pipelining": "", "auth": "PLAIN"})
+                for number in (1, 2, 3)},
             wire=(Wire("hello", [f"AUTH PLAIN {PLAIN}"],
                        ["EHLO client.example.org", f"AUTH PLAIN {PLAIN}"]),)),
     }

@@ -301,7 +301,7 @@ class InGroups(Ours):
     PIPELINING = True
 
 
-class InTarget(Ours):
+class InTarget(InGroups):
     """The same, where the target has the credentials: a login then is what
     comes behind a hello."""
 
