@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/* test_auth.c: what the engine makes of credentials and mechanisms, as far as
+ * no dialogue can say it: requests that are no such, what a mechanism sees, and
+ * whom things belong to. The credentials are the test's own, so that the engine
+ * is alone here. */
+#include <stdio.h>
+
+#include "core/auth.h"
+#include "host.h"
+
+/* ------------------------------------------------------------ credentials */
+
+static int given_back;
+
+static void wipe(void* p, size_t n) { memset(p, 0, n); }
+
+/* Not base64, but as long. */
+static void encode(char* to, const void* from, size_t n) {
+  (void)from;
+  memset(to, 'e', (n + 2) / 3 * 4);
+}
+
+static ptrdiff_t decode(void* to, const char* from, size_t n) {
+  memcpy(to, from, n / 4 * 3);
+  return (ptrdiff_t)(n / 4 * 3);
+}
+
+static void gone(uvsmtp_credentials_t* credentials) {
+  (void)credentials;
+  given_back++;
+}
+
+static const uvsmtp__secrets_t secrets = {wipe, encode, decode, gone};
+
+/* What the mechanism is to do, and what became of it. */
+static struct {
+  int returns;
+  size_t respond;
+  const char* explain;
+  int waits;
+  int steps;
+  int finished;
+  uvsmtp_exchange_t* x;
+  char host[32];
+  int port;
+  int binding;
+  int too_much;
+} mech;
+
+static int step(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x,
+                const uvsmtp_slice_t* challenge) {
+  char octet = 0;
+  size_t i;
+  (void)self;
+  (void)challenge;
+  mech.steps++;
+  mech.x = x;
+  snprintf(mech.host, sizeof(mech.host), "%s", uvsmtp_exchange_host(x));
+  mech.port = uvsmtp_exchange_port(x);
+  mech.binding = uvsmtp_exchange_binding(x, &octet, 1);
+  if (mech.waits-- > 0) return UVSMTP_MECH_WAIT;
+  for (i = 0; i < mech.respond && mech.too_much == 0; i++)
+    mech.too_much = uvsmtp_exchange_respond(x, "r", 1);
+  if (mech.explain != NULL)
+    uvsmtp_exchange_explain(x, mech.explain, strlen(mech.explain));
+  return mech.returns;
+}
+
+static void finish(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x) {
+  (void)self;
+  assert_ptr_equal(x, mech.x);
+  mech.finished++;
+}
+
+static const uvsmtp_mech_t test_mech = {sizeof(uvsmtp_mech_t),
+                                        "TEST",
+                                        UVSMTP_MECH_CLIENT_FIRST,
+                                        step,
+                                        NULL,
+                                        finish};
+static const uvsmtp_mech_t* const list[] = {&test_mech};
+
+static void credentials_init(uvsmtp_credentials_t* c) {
+  memset(c, 0, sizeof(*c));
+  c->secrets = &secrets;
+  c->mechs = list;
+  c->nmechs = 1;
+  c->refs = 1;
+  given_back = 0;
+  memset(&mech, 0, sizeof(mech));
+  mech.respond = 3;
+}
+
+/* A session that offers the mechanism, where nobody can listen. */
+static void greet_locally(host_t* h) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_CONNECT);
+  r.local = 1;
+  assert_int_equal(uvsmtp_proto_submit(h->p, &r), 0);
+  uvsmtp_proto_up(h->p);
+  say(h, "220 mx.example\r\n");
+  expect(h, UVSMTP_OP_CONNECT, 0);
+  assert_int_equal(submit(h, UVSMTP_OP_HELLO, NULL), 0);
+  drain(h);
+  say(h, "250-mx.example\r\n250 AUTH TEST\r\n");
+  expect(h, UVSMTP_OP_HELLO, 0);
+}
+
+static int submit_login(host_t* h, uvsmtp_credentials_t* c,
+                        const uvsmtp_auth_host_t* host) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_LOGIN);
+  int rc;
+  r.credentials = c;
+  r.auth_host = host;
+  rc = uvsmtp_proto_submit(h->p, &r);
+  drain(h);
+  return rc;
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static int refused_mech(host_t* h, uvsmtp_credentials_t* c, size_t size,
+                        const char* name, unsigned int flags, int with_step) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_LOGIN);
+  uvsmtp_mech_t m = {0, NULL, 0, NULL, NULL, NULL};
+  m.size = size;
+  m.name = name;
+  m.flags = flags;
+  m.step = with_step ? step : NULL;
+  r.credentials = c;
+  r.mech = &m;
+  return uvsmtp_proto_submit(h->p, &r) == -EINVAL;
+}
+
+static void requests_that_are_none(void** state) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_LOGIN);
+  uvsmtp_auth_host_t host = UVSMTP_AUTH_HOST_INIT;
+  size_t size = sizeof(uvsmtp_mech_t);
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), -EINVAL);
+  r.credentials = &c;
+  r.auth_flags = 1u << 9;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), -EINVAL);
+  /* It is about mechanisms that are named. */
+  r.auth_flags = UVSMTP_AUTH_FORCE;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), -EINVAL);
+  r.auth_flags = 0;
+  host.size = 0;
+  r.auth_host = &host;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), -EINVAL);
+  r.op = UVSMTP_OP_CONNECT;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), -EINVAL);
+  assert_true(refused_mech(&h, &c, 0, "TEST", 0, 1));
+  assert_true(refused_mech(&h, &c, size, NULL, 0, 1));
+  assert_true(refused_mech(&h, &c, size, "TEST", 0, 0));
+  assert_true(refused_mech(&h, &c, size, "TEST", 1u << 7, 1));
+  assert_true(refused_mech(&h, &c, size, "", 0, 1));
+  assert_true(refused_mech(&h, &c, size, "test", 0, 1));
+  assert_true(refused_mech(&h, &c, size, "TE ST", 0, 1));
+  assert_true(refused_mech(&h, &c, size, "TEST\r\nMAIL", 0, 1));
+  assert_true(refused_mech(&h, &c, size, "ABCDEFGHIJKLMNOPQRSTU", 0, 1));
+  assert_false(refused_mech(&h, &c, size, "ABCDEFGHIJ-_0123456Z", 0, 1));
+  assert_int_equal(c.refs, 2);
+  uvsmtp_proto_cancel(h.p);
+  expect(&h, UVSMTP_OP_LOGIN, UVSMTP_EDISCONNECTED);
+  assert_int_equal(c.refs, 1);
+  host_close(&h);
+  assert_int_equal(given_back, 0);
+}
+
+/* Who was compiled before there was AUTH knows of no credentials. */
+static void older_requests_have_none(void** state) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_CONNECT);
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  r.size = offsetof(uvsmtp_request_t, credentials);
+  r.credentials = &c;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), 0);
+  assert_int_equal(c.refs, 1);
+  host_close(&h);
+}
+
+/* ------------------------------------------------------ what it is given */
+
+static int bind_to_that(void* arg, void* buf, size_t len) {
+  assert_int_equal(len, 1);
+  *(char*)buf = 'b';
+  return *(int*)arg;
+}
+
+static void a_mechanism_sees_its_host(void** state) {
+  uvsmtp_auth_host_t host = UVSMTP_AUTH_HOST_INIT;
+  uvsmtp_credentials_t c;
+  char name[] = "mx.example";
+  int returns = -EIO;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  host.name = name;
+  host.port = 587;
+  host.binding = bind_to_that;
+  host.arg = &returns;
+  mech.waits = 1;
+  assert_int_equal(submit_login(&h, &c, &host), 0);
+  /* Copied: neither the struct nor the name is needed any more. */
+  memset(name, 'x', sizeof(name) - 1);
+  memset(&host, 0, sizeof(host));
+  uvsmtp_exchange_wake(mech.x);
+  uvsmtp_proto_resume(h.p);
+  assert_int_equal(mech.steps, 2);
+  assert_string_equal(mech.host, "mx.example");
+  assert_int_equal(mech.port, 587);
+  assert_int_equal(mech.binding, -EIO);
+  host_close(&h);
+  assert_int_equal(mech.finished, 1);
+  assert_int_equal(c.refs, 1);
+}
+
+static void without_a_host_little_is_known(void** state) {
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  mech.waits = 1;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_string_equal(mech.host, "");
+  assert_int_equal(mech.port, 0);
+  assert_int_equal(mech.binding, -ENOTSUP);
+  /* Nobody can be told that it is awake, but it is. */
+  uvsmtp_proto_resume(h.p);
+  assert_int_equal(mech.steps, 1);
+  uvsmtp_exchange_wake(mech.x);
+  uvsmtp_proto_resume(h.p);
+  assert_int_equal(mech.steps, 2);
+  drain(&h);
+  assert_string_equal(h.out, "AUTH TEST eeee\r\n");
+  say(&h, "235 in\r\n");
+  expect(&h, UVSMTP_OP_LOGIN, 0);
+  host_close(&h);
+}
+
+/* ------------------------------------------------------------ what it says */
+
+static void responses_have_a_cap(void** state) {
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  mech.respond = UVSMTP__AUTH_RAW_MAX;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_int_equal(mech.too_much, 0);
+  assert_string_equal(h.out, "AUTH TEST\r\n");
+  say(&h, "334 \r\n");
+  assert_int_equal(h.len, UVSMTP__AUTH_RAW_MAX / 3 * 4 + 2);
+  say(&h, "454 no\r\n");
+  expect(&h, UVSMTP_OP_LOGIN, UVSMTP_EAUTH);
+  mech.respond++;
+  mech.returns = -EINVAL;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_int_equal(mech.too_much, -EMSGSIZE);
+  assert_int_equal(h.len, 0);
+  expect(&h, UVSMTP_OP_LOGIN, UVSMTP_EAUTH);
+  host_close(&h);
+}
+
+static void explanations_have_a_cap(void** state) {
+  static char text[UVSMTP__AUTH_DETAIL_MAX + 100];
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  memset(text, 'd', sizeof(text) - 1);
+  mech.explain = text;
+  mech.returns = -EINVAL;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+  assert_int_equal(uvsmtp_result_status(e.result), UVSMTP_EAUTH);
+  assert_int_equal(uvsmtp_result_cause(e.result), -EINVAL);
+  assert_int_equal(strlen(uvsmtp_result_detail(e.result)),
+                   UVSMTP__AUTH_DETAIL_MAX);
+  host_close(&h);
+}
+
+/* Statuses that are none: an error of the mechanism's. */
+static void odd_statuses_are_errors(void** state) {
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  mech.returns = UVSMTP_MECH_AGAIN + 1;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  expect(&h, UVSMTP_OP_LOGIN, UVSMTP_EAUTH);
+  assert_int_equal(h.len, 0);
+  mech.returns = UVSMTP_MECH_SEND;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  mech.returns = UVSMTP_MECH_AGAIN + 1;
+  say(&h, "334 \r\n");
+  assert_string_equal(h.out, "*\r\n");
+  say(&h, "501 fine\r\n");
+  expect(&h, UVSMTP_OP_LOGIN, UVSMTP_EAUTH);
+  host_close(&h);
+  assert_int_equal(mech.finished, 2);
+}
+
+static void work_only_when_wanted(void** state) {
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  uvsmtp_proto_work(h.p);
+  greet_locally(&h);
+  uvsmtp_proto_work(h.p);
+  mech.returns = UVSMTP_MECH_AGAIN;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_int_equal(mech.steps, 1);
+  assert_int_equal(uvsmtp_proto_wants(h.p), UVSMTP_WANTS_WORK);
+  assert_int_equal(uvsmtp_proto_wait(h.p, NULL), UVSMTP_PHASE_AUTH);
+  uvsmtp_proto_resume(h.p);
+  drain(&h);
+  assert_int_equal(mech.steps, 1);
+  mech.respond = 0;
+  uvsmtp_proto_work(h.p);
+  assert_int_equal(mech.steps, 2);
+  mech.returns = UVSMTP_MECH_SEND;
+  uvsmtp_proto_work(h.p);
+  assert_int_equal(mech.steps, 3);
+  assert_int_equal(uvsmtp_proto_wants(h.p), 0);
+  uvsmtp_proto_work(h.p);
+  assert_int_equal(mech.steps, 3);
+  host_close(&h);
+  assert_int_equal(mech.finished, 1);
+}
+
+/* ------------------------------------------------------------- whose it is */
+
+/* The caller lets go at once; the session when it is done. */
+static void the_last_one_gives_them_back(void** state) {
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_int_equal(--c.refs, 1);
+  assert_int_equal(given_back, 0);
+  say(&h, "235 in\r\n");
+  /* Not only when its event is taken. */
+  assert_int_equal(given_back, 1);
+  expect(&h, UVSMTP_OP_LOGIN, 0);
+  assert_string_equal(uvsmtp_proto_auth(h.p), "TEST");
+  host_close(&h);
+  assert_int_equal(given_back, 1);
+  assert_int_equal(mech.finished, 1);
+}
+
+static void freed_in_the_middle(void** state) {
+  uvsmtp_credentials_t c;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  mech.waits = 1;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_int_equal(c.refs--, 2);
+  host_close(&h);
+  assert_int_equal(given_back, 1);
+  assert_int_equal(mech.finished, 1);
+}
+
+/* An idle session that is logged in holds no more than one that is not. */
+static void a_login_leaves_no_memory_behind(void** state) {
+  uvsmtp_credentials_t c;
+  size_t blocks;
+  size_t octets;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  /* The event that was taken last is still there to be looked at. */
+  assert_int_equal(submit(&h, UVSMTP_OP_HELLO, NULL), 0);
+  expect(&h, UVSMTP_OP_HELLO, 0);
+  blocks = h.alloc.blocks;
+  octets = h.alloc.octets;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  assert_true(h.alloc.blocks > blocks);
+  say(&h, "235 in\r\n");
+  expect(&h, UVSMTP_OP_LOGIN, 0);
+  assert_int_equal(submit(&h, UVSMTP_OP_HELLO, NULL), 0);
+  expect(&h, UVSMTP_OP_HELLO, 0);
+  assert_int_equal(h.alloc.blocks, blocks);
+  assert_int_equal(h.alloc.octets, octets);
+  host_close(&h);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(requests_that_are_none),
+      cmocka_unit_test(older_requests_have_none),
+      cmocka_unit_test(a_mechanism_sees_its_host),
+      cmocka_unit_test(without_a_host_little_is_known),
+      cmocka_unit_test(responses_have_a_cap),
+      cmocka_unit_test(explanations_have_a_cap),
+      cmocka_unit_test(odd_statuses_are_errors),
+      cmocka_unit_test(work_only_when_wanted),
+      cmocka_unit_test(the_last_one_gives_them_back),
+      cmocka_unit_test(freed_in_the_middle),
+      cmocka_unit_test(a_login_leaves_no_memory_behind),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
