@@ -195,9 +195,8 @@ static void finish(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x) {
 
   check_hook(*m->play);
   if (run == &over) play_fail(*m->play, "%s: finished twice", m->own->name);
+  if (run == NULL) play_fail(*m->play, "%s: finished, not begun", m->own->name);
   uvsmtp_exchange_set_data(x, &over);
-  /* The server may have had enough of it before its first step. */
-  if (run == NULL) return;
   (*m->play)->finished++;
   m->waits = NULL;
   free(run->challenge.at);

@@ -30,7 +30,16 @@ static void gone(uvsmtp_credentials_t* credentials) {
   given_back++;
 }
 
-static const uvsmtp__secrets_t secrets = {wipe, encode, decode, gone};
+static int does_fit = 1;
+
+static int fits(const uvsmtp_credentials_t* credentials,
+                const uvsmtp_mech_t* m) {
+  (void)credentials;
+  (void)m;
+  return does_fit;
+}
+
+static const uvsmtp__secrets_t secrets = {wipe, encode, decode, fits, gone};
 
 /* What the mechanism is to do, and what became of it. */
 static struct {
@@ -162,6 +171,9 @@ static void requests_that_are_none(void** state) {
   assert_true(refused_mech(&h, &c, size, "TE ST", 0, 1));
   assert_true(refused_mech(&h, &c, size, "TEST\r\nMAIL", 0, 1));
   assert_true(refused_mech(&h, &c, size, "ABCDEFGHIJKLMNOPQRSTU", 0, 1));
+  does_fit = 0;
+  assert_true(refused_mech(&h, &c, size, "ABCDEFGHIJ-_0123456Z", 0, 1));
+  does_fit = 1;
   assert_false(refused_mech(&h, &c, size, "ABCDEFGHIJ-_0123456Z", 0, 1));
   assert_int_equal(c.refs, 2);
   uvsmtp_proto_cancel(h.p);
