@@ -361,6 +361,53 @@ static void work_only_when_wanted(void** state) {
   assert_int_equal(mech.finished, 1);
 }
 
+static unsigned int serial_of(const host_t* h) {
+  unsigned int serial = 0;
+  assert_int_equal(uvsmtp_proto_wait(h->p, &serial), UVSMTP_PHASE_AUTH);
+  return serial;
+}
+
+static void wake_up(host_t* h) {
+  mech.waits = 0;
+  uvsmtp_exchange_wake(mech.x);
+  uvsmtp_proto_resume(h->p);
+  drain(h);
+}
+
+/* A response's making has a deadline of its own, as a whole; so has each reply.
+ */
+static void each_turn_has_its_deadline(void** state) {
+  unsigned int serials[5];
+  uvsmtp_credentials_t c;
+  host_t h;
+  size_t i;
+  (void)state;
+  host_open(&h, 0);
+  credentials_init(&c);
+  greet_locally(&h);
+  mech.returns = UVSMTP_MECH_AGAIN;
+  assert_int_equal(submit_login(&h, &c, NULL), 0);
+  serials[0] = serial_of(&h);
+  mech.respond = 0;
+  mech.waits = 1;
+  uvsmtp_proto_work(h.p);
+  assert_int_equal(serial_of(&h), serials[0]);
+  mech.returns = UVSMTP_MECH_SEND;
+  wake_up(&h);
+  serials[1] = serial_of(&h);
+  mech.waits = 1;
+  say(&h, "334 \r\n");
+  serials[2] = serial_of(&h);
+  wake_up(&h);
+  serials[3] = serial_of(&h);
+  mech.returns = -EINVAL;
+  say(&h, "334 \r\n");
+  assert_string_equal(h.out, "*\r\n");
+  serials[4] = serial_of(&h);
+  for (i = 1; i < 5; i++) assert_int_not_equal(serials[i], serials[i - 1]);
+  host_close(&h);
+}
+
 /* ------------------------------------------------------------- whose it is */
 
 /* The caller lets go at once; the session when it is done. */
@@ -435,6 +482,7 @@ int main(void) {
       cmocka_unit_test(explanations_have_a_cap),
       cmocka_unit_test(odd_statuses_are_errors),
       cmocka_unit_test(work_only_when_wanted),
+      cmocka_unit_test(each_turn_has_its_deadline),
       cmocka_unit_test(the_last_one_gives_them_back),
       cmocka_unit_test(freed_in_the_middle),
       cmocka_unit_test(a_login_leaves_no_memory_behind),
