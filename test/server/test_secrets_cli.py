@@ -494,6 +494,14 @@ class Netrc(SecretCase):
                        file(f"machine {host} {NAMED}"))
             self.check_sent(got, "connect-error", 75)
 
+    def test_protocol(self):
+        """A port of SMTP's is none of LMTP's."""
+        with server(lmtp=True) as there:
+            self.check_login(send(
+                there.url, TO, PLAINTEXT, "--netrc-file",
+                file("machine 127.0.0.1 port smtp login x password y\n"
+                     f"machine 127.0.0.1 port lmtp {NAMED}")))
+
     def test_permissions(self):
         """Not one that others can read or change, or own."""
         text = f"machine 127.0.0.1 {NAMED}"
@@ -540,6 +548,13 @@ class Netrc(SecretCase):
         put(".authinfo")
         self.check_login(look())
         self.check_login(look(NETRC=""))
+        # What is there and can't be had is not what is not there.
+        os.symlink(".netrc", os.path.join(home, ".netrc"))
+        got = look()
+        self.check_sent(got, "local-error", 66)
+        self.assertIn(f"--netrc: {home}/.netrc: too many symbolic links",
+                      got.report["error"])
+        os.unlink(os.path.join(home, ".netrc"))
         put(".netrc", "machine other login x password y")
         got = look()
         self.check_sent(got, "local-error", 66)
