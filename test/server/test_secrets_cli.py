@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where the command line has passwords and tokens from: files, descriptors, a
 terminal, a netrc file; and where it leaves none. Arguments: TOOL SINK."""
+import contextlib
 import fcntl
 import os
 import signal
@@ -229,6 +230,21 @@ class Files(SecretCase):
         self.assertEqual(self.server.sessions, [])
 
 
+    def test_nobody_writes(self):
+        """A named pipe that nobody has opened can be waited for, and left."""
+        path = os.path.join(processes.scratch(), "fifo")
+        os.mkfifo(path)
+        process = subprocess.Popen(
+            client.argv(self.server.url, TO, (*HERE, "--password-file", path)),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        processes.wait_until(
+            lambda: path in files_of(process.pid), 20,
+            lambda: "it is not opened")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=client.RUN_TIMEOUT)
+        self.check_sent(client.result(process, out, err), "cancelled", 130)
+
     def test_ignored(self):
         """Whoever started it may not want it to hear of that."""
         a, b = os.pipe()
@@ -246,6 +262,16 @@ class Files(SecretCase):
         out, err = process.communicate(b"x\n", timeout=client.RUN_TIMEOUT)
         os.close(a)
         self.check_login(client.result(process, out, err))
+
+
+def files_of(pid):
+    """What a process has open."""
+    folder = f"/proc/{pid}/fd"
+    found = []
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(os.path.join(folder, name)))
+    return found
 
 
 def has_octets(fd):
@@ -732,6 +758,21 @@ class Prompt(SecretCase):
                             None if exit_status else signum)
         self.assertEqual(self.server.sessions, [])
 
+    def test_after(self):
+        """Once it is typed, signals are what they were."""
+        for signum in (signal.SIGHUP, signal.SIGQUIT):
+            event = threading.Event()
+            with plain(Accounts(), {"EHLO": event}) as there, \
+                    Terminal() as terminal:
+                process = self.start(terminal, command=[
+                    client.programs["tool"], "probe", *HERE, there.url])
+                self.asked(terminal)
+                os.write(terminal.mine, PASSWORD.encode() + b"\n")
+                there.wait_for("EHLO")
+                os.kill(child_of(process), signum)
+                self.finish(terminal, process, None, signum)
+                event.set()
+
     def test_left_over(self):
         """Half of a password is not what the shell reads next."""
         with Terminal() as terminal:
@@ -851,8 +892,7 @@ class Left(SecretCase):
             seen = b"".join(processes.read(f"/proc/{process.pid}/{name}")
                             for name in ("cmdline", "environ"))
             self.assertIn(USER.encode(), seen)
-            folder = f"/proc/{process.pid}/fd"
-            files = [os.readlink(f"{folder}/{x}") for x in os.listdir(folder)]
+            files = files_of(process.pid)
             event.set()
             out, err = process.communicate(timeout=client.RUN_TIMEOUT)
             self.check_login(client.result(process, out, err))
