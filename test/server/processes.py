@@ -149,6 +149,18 @@ def wait_until(check, seconds, complaint):
         time.sleep(0.005)
 
 
+def wait_caught(process, signum):
+    """Waits until the process has taken the signal over."""
+    bit = 1 << (signum - 1)
+
+    def caught():
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as lines:
+            return bit & next(int(line.split()[1], 16) for line in lines
+                              if line.startswith("SigCgt"))
+
+    wait_until(caught, 20, lambda: "the signal is not caught")
+
+
 def listens(address, family=socket.AF_INET):
     with socket.socket(family) as s:
         s.settimeout(5)

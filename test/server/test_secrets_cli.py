@@ -238,9 +238,7 @@ class Files(SecretCase):
             client.argv(self.server.url, TO, (*HERE, "--password-file", path)),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
-        processes.wait_until(
-            lambda: path in files_of(process.pid), 20,
-            lambda: "it is not opened")
+        processes.wait_caught(process, signal.SIGINT)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=client.RUN_TIMEOUT)
         self.check_sent(client.result(process, out, err), "cancelled", 130)

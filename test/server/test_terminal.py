@@ -196,7 +196,7 @@ class Typed(Case):
         """A pipe is waited for, then sent on as it comes."""
         with Recorder() as recorder:
             process = self.piped(recorder, "--no-chunking")
-            wait_caught(process, signal.SIGINT)
+            processes.wait_caught(process, signal.SIGINT)
             self.assertEqual(recorder.sessions, [])
             process.stdin.write(b"Subject: x\n\n" + b"hello\n" * 1000)
             process.stdin.flush()
@@ -235,18 +235,6 @@ class Typed(Case):
             self.check_sent(client.result(process, out, err))
             self.assertIn(b"Subject: x\r\n\r\nhello\r\n.\r\n",
                           recorder.sessions[0])
-
-
-def wait_caught(process, signum):
-    """Waits until the process has taken the signal over."""
-    bit = 1 << (signum - 1)
-
-    def caught():
-        with open(f"/proc/{process.pid}/status", encoding="ascii") as lines:
-            return bit & next(int(line.split()[1], 16) for line in lines
-                              if line.startswith("SigCgt"))
-
-    processes.wait_until(caught, 20, lambda: "the signal is not caught")
 
 
 class Memory(Case):
