@@ -4,6 +4,7 @@ it refused is reported. Arguments: TOOL SINK."""
 import functools
 import socket
 import time
+import unittest
 
 import client
 import processes
@@ -451,12 +452,10 @@ class Auth(by_auth.Tests):
     @classmethod
     def setUpClass(cls):
         cls.server = postfix
-        cls.dovecot = Dovecot().__enter__()
-        postfix.ask(cls.dovecot)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.dovecot.__exit__()
+        dovecot = Dovecot().__enter__()
+        # Not before Postfix has ended, which does not let go of it.
+        unittest.addModuleCleanup(dovecot.stop)
+        postfix.ask(dovecot)
 
 
 if __name__ == "__main__":
