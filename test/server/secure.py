@@ -92,17 +92,18 @@ class Secure(Recorder):
 
 class SecureDialogue(Dialogue):
     """One connection, in clear text at first or not."""
+    inside = False
 
     def secure(self):
         wrapped = self.recorder.wrap(self.connection)
         if wrapped is not None:
             self.connection = wrapped
-        return wrapped is not None
+            self.inside = True
+        return self.inside
 
     def command(self, line):
         verb = line.split(" ")[0].upper()
-        inside = isinstance(self.connection, ssl.SSLSocket)
-        if verb in ("EHLO", "LHLO") and not inside:
+        if verb in ("EHLO", "LHLO") and not self.inside:
             offered = [*self.recorder.extensions, "STARTTLS"]
             lines = ["recorder", *offered]
             return self.say(verb, "\r\n".join(
