@@ -77,6 +77,9 @@ class Server:
     # did, None if nothing.
     MECHS = ("PLAIN", "LOGIN")
     PEOPLE = PEOPLE
+    # Who may act as any of them, and the mechanisms that say as whom.
+    MASTER = None
+    ACTING = ()
     WHOM = None
     # What tokens remark: one fits into a command with AUTH, the other does not.
     REMARKS = ("", "x" * 500)
@@ -418,6 +421,7 @@ class Postfix(Server):
         """Has Dovecot look after AUTH: its mechanisms and its users."""
         os.symlink(dovecot.sasl, f"{self.dir}/sasl")
         self.MECHS, self.PEOPLE = dovecot.MECHS, dovecot.PEOPLE
+        self.MASTER, self.ACTING = dovecot.MASTER, dovecot.ACTING
 
     def logins(self):
         return {"submission": Login(self.port["submission"]),
@@ -454,6 +458,12 @@ passdb {
   driver = passwd-file
   mechanisms = @BY_PASSWORD@
   args = @DIR@/passwords
+}
+passdb {
+  driver = passwd-file
+  mechanisms = @BY_PASSWORD@
+  args = @DIR@/masters
+  master = yes
 }
 passdb {
   driver = oauth2
@@ -553,6 +563,8 @@ class Dovecot(Server):
     MECHS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "OAUTHBEARER",
              "XOAUTH2", "PLAIN", "LOGIN")
     WHOM = rb"Login: user=<%s>"
+    MASTER = ("root,=", "all keys")
+    ACTING = ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN")
     # SCRAM has a way of its own to say a comma and an equals sign.
     PEOPLE = {**PEOPLE, "carol,=2c@example.test": "=2C,=3D"}
 
@@ -587,6 +599,7 @@ class Dovecot(Server):
         write(f"{self.dir}/keys/default/HS256/default", tokens.KEY_BASE64)
         write(f"{self.dir}/passwords", "".join(
             f"{name}:{{PLAIN}}{word}\n" for name, word in self.PEOPLE.items()))
+        write(f"{self.dir}/masters", ":{PLAIN}".join(self.MASTER) + "\n")
         write(f"{self.dir}/users", DOVECOT_USERS + "".join(
             f"{user}:{{PLAIN}}x::::::\n" for user in (*USERS, *self.PEOPLE)))
         for name in ("mail", "state"):
