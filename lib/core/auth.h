@@ -29,7 +29,7 @@ typedef struct uvsmtp__secrets_s {
   /* Decodes n octets, strictly: no blank, all padding. `to` has room for n / 4
    * * 3. How many it made, or -EINVAL. */
   ptrdiff_t (*decode)(void* to, const char* from, size_t n);
-  /* Could this mechanism say what the credentials hold? 1, or 0. */
+  /* Do the credentials hold what this mechanism needs? 1, or 0. */
   int (*fits)(const uvsmtp_credentials_t* credentials,
               const uvsmtp_mech_t* mech);
   /* Nobody refers to the credentials any more. */

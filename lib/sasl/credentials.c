@@ -19,9 +19,17 @@ static void destroy(uvsmtp_credentials_t* credentials) {
   uvsmtp__free(&mem, sasl, block);
 }
 
+/* Is there what this mechanism needs? What is there, and it can't carry, it
+ * says itself, in a sentence. */
 static int fits(const uvsmtp_credentials_t* credentials,
                 const uvsmtp_mech_t* mech) {
-  return uvsmtp__mech_unfit(mech, (const uvsmtp__sasl_t*)credentials) == NULL;
+  const uvsmtp__sasl_t* sasl = (const uvsmtp__sasl_t*)credentials;
+  size_t i = 0;
+  while (uvsmtp_mech_at(i) != NULL && uvsmtp_mech_at(i) != mech) i++;
+  if (uvsmtp_mech_at(i) == NULL || mech == &uvsmtp__mech_external) return 1;
+  if (mech == &uvsmtp__mech_oauthbearer || mech == &uvsmtp__mech_xoauth2)
+    return sasl->token_cb != NULL || sasl->token.len > 0;
+  return credentials->user.len > 0 && credentials->password.len > 0;
 }
 
 static const uvsmtp__secrets_t secrets = {uvsmtp__wipe, uvsmtp__base64_encode,
