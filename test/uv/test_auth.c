@@ -467,9 +467,12 @@ static void a_mechanism_that_is_not_offered(void** state) {
   fixture_t* f = *state;
   peer_t* peer = peer_play(
       0,
-      GREETED OFFERS("PLAIN LOGIN") "L AUTH CRAM-MD5\n S 504 no such\n" QUIT);
+      GREETED OFFERS("PLAIN LOGIN") "L AUTH CRAM-MD5\n S 504 no such\n"
+                               "L AUTH CRAM-MD5\n S 504 no such\n" QUIT);
   uvsmtp_credentials_t* who =
       joe(f, "sesame", "CRAM-MD5", UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* forced = joe(
+      f, "sesame", "CRAM-MD5", UVSMTP_AUTH_ALLOW_PLAINTEXT | UVSMTP_AUTH_FORCE);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
   call_t call;
   connect_to(f, s);
@@ -491,8 +494,18 @@ static void a_mechanism_that_is_not_offered(void** state) {
   wait_for(&call);
   assert_int_equal(UVSMTP_EAUTH, call.status);
   assert_int_equal(504, call.code);
+  /* That credentials are forced is about the mechanisms that they name. */
+  assert_int_equal(0, CALL(&call, f,
+                           uvsmtp_auth(s, uvsmtp_mech("SCRAM-SHA-1"), forced, 0,
+                                       on_call, &call)));
+  wait_for(&call);
+  assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
+  call = log_in(f, s, forced);
+  assert_int_equal(UVSMTP_EAUTH, call.status);
+  assert_int_equal(504, call.code);
   quit(f, s);
   uvsmtp_credentials_unref(who);
+  uvsmtp_credentials_unref(forced);
   leave(f, s, peer);
 }
 
