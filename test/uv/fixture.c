@@ -103,6 +103,19 @@ uvsmtp_session_t* open_session(fixture_t* f, const peer_t* peer,
   return session;
 }
 
+uvsmtp_tls_t* trust(const peer_t* peer, unsigned int flags) {
+  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
+  const char* reason = NULL;
+  uvsmtp_tls_t* tls = NULL;
+  if (peer != NULL) {
+    config.ca.base = peer_certificate(peer);
+    config.ca.len = strlen(peer_certificate(peer));
+  }
+  config.flags = flags;
+  if (uvsmtp_tls_new(&tls, &config, &reason) != 0) fail_msg("%s", reason);
+  return tls;
+}
+
 void on_session_closed(uvsmtp_session_t* session, void* fixture) {
   (void)session;
   ((fixture_t*)fixture)->closed++;

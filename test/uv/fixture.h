@@ -76,6 +76,9 @@ void fixture_finish(fixture_t* f);
 /* A session to a peer; config may be NULL. */
 uvsmtp_session_t* open_session(fixture_t* f, const peer_t* peer,
                                const uvsmtp_session_config_t* config);
+/* Settings that trust the peer's certificate (NULL: nobody's), with
+ * uvsmtp_tls_flags. */
+uvsmtp_tls_t* trust(const peer_t* peer, unsigned int flags);
 /* Closes it and runs the loop until that is done. */
 void close_session(fixture_t* f, uvsmtp_session_t* session);
 void on_session_closed(uvsmtp_session_t* session, void* fixture);

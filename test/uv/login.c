@@ -39,17 +39,11 @@ uvsmtp_credentials_t* joe(fixture_t* f, const char* password, const char* mechs,
   return someone(f, &config);
 }
 
-/* --------------------------------------------------------------- sessions */
-
-uvsmtp_tls_t* trust(const peer_t* peer) {
-  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
-  const char* reason = NULL;
-  uvsmtp_tls_t* tls = NULL;
-  config.ca.base = peer_certificate(peer);
-  config.ca.len = strlen(peer_certificate(peer));
-  if (uvsmtp_tls_new(&tls, &config, &reason) != 0) fail_msg("%s", reason);
-  return tls;
+uvsmtp_credentials_t* joe_anywhere(fixture_t* f) {
+  return joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
 }
+
+/* --------------------------------------------------------------- sessions */
 
 uvsmtp_session_t* session_for(fixture_t* f, const peer_t* peer, int policy,
                               uvsmtp_tls_t* tls,
@@ -65,6 +59,12 @@ uvsmtp_session_t* session_for(fixture_t* f, const peer_t* peer, int policy,
   config.target = &target;
   config.local_name = "client.example";
   assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+  return s;
+}
+
+uvsmtp_session_t* clear_session(fixture_t* f, const peer_t* peer) {
+  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  connect_to(f, s);
   return s;
 }
 
@@ -91,6 +91,11 @@ call_t deliver(fixture_t* f, uvsmtp_session_t* s) {
   wait_for(&call);
   assert_int_equal(1, letter.released);
   return call;
+}
+
+void part(fixture_t* f, uvsmtp_session_t* s, peer_t* peer) {
+  close_session(f, s);
+  assert_peer_done(peer);
 }
 
 call_t quit(fixture_t* f, uvsmtp_session_t* s) {

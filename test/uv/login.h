@@ -33,6 +33,8 @@ int login_finish(void** state);
  * be NULL. */
 uvsmtp_credentials_t* joe(fixture_t* f, const char* password, const char* mechs,
                           unsigned int flags);
+/* With his password, and no need of TLS. */
+uvsmtp_credentials_t* joe_anywhere(fixture_t* f);
 /* The same of a configuration, but for its memory. */
 uvsmtp_credentials_t* someone(fixture_t* f,
                               const uvsmtp_credentials_config_t* config);
@@ -41,8 +43,8 @@ uvsmtp_credentials_t* someone(fixture_t* f,
 uvsmtp_session_t* session_for(fixture_t* f, const peer_t* peer, int policy,
                               uvsmtp_tls_t* tls,
                               uvsmtp_credentials_t* credentials);
-/* Settings that trust the peer's certificate. */
-uvsmtp_tls_t* trust(const peer_t* peer);
+/* In clear text, with no credentials, connected. */
+uvsmtp_session_t* clear_session(fixture_t* f, const peer_t* peer);
 
 /* Each makes its call and waits for what it came to. connect_to asserts that it
  * went well. */
@@ -50,6 +52,9 @@ void connect_to(fixture_t* f, uvsmtp_session_t* s);
 call_t log_in(fixture_t* f, uvsmtp_session_t* s, uvsmtp_credentials_t* who);
 call_t deliver(fixture_t* f, uvsmtp_session_t* s);
 call_t quit(fixture_t* f, uvsmtp_session_t* s);
+
+/* Closes it; the peer has played all of its script. */
+void part(fixture_t* f, uvsmtp_session_t* s, peer_t* peer);
 
 /* A mechanism of the tests' own, "X-OWN", for as many runs as there are: says
  * ping, and ping again to each challenge. */

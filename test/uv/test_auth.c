@@ -8,11 +8,6 @@
 #include "login.h"
 #include "net.h"
 
-static void leave(fixture_t* f, uvsmtp_session_t* s, peer_t* peer) {
-  close_session(f, s);
-  assert_peer_done(peer);
-}
-
 /* --------------------------------------------------------- who may be told */
 
 /* Nothing is said of anybody in clear text, by no mechanism. */
@@ -27,9 +22,8 @@ static void clear_text_is_for_nobody(void** state) {
         GREETED OFFERS(
             "SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN") "L NOOP\n S 250 ok\n" QUIT);
     uvsmtp_credentials_t* who = joe(f, "sesame", mechs[i], 0);
-    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    uvsmtp_session_t* s = clear_session(f, peer);
     call_t call = {0};
-    connect_to(f, s);
     call = log_in(f, s, who);
     assert_int_equal(UVSMTP_EAUTH, call.status);
     assert_int_equal(UVSMTP_ETLS, call.cause);
@@ -47,7 +41,7 @@ static void clear_text_is_for_nobody(void** state) {
     assert_int_equal(0, call.status);
     quit(f, s);
     uvsmtp_credentials_unref(who);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -55,11 +49,9 @@ static void clear_text_by_permission(void** state) {
   fixture_t* f = *state;
   peer_t* peer =
       peer_play(0, GREETED OFFERS("LOGIN PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
+  uvsmtp_session_t* s = clear_session(f, peer);
   call_t login;
-  connect_to(f, s);
   login = log_in(f, s, who);
   assert_int_equal(0, login.status);
   assert_int_equal(0, login.cause);
@@ -72,7 +64,7 @@ static void clear_text_by_permission(void** state) {
   quit(f, s);
   assert_null(uvsmtp_session_auth(s));
   uvsmtp_credentials_unref(who);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* The flag may also be that one call's. */
@@ -82,9 +74,8 @@ static void clear_text_for_once(void** state) {
       0, GREETED OFFERS("PLAIN LOGIN") "L AUTH LOGIN am9l\n S 334 next\n"
                                        "L c2VzYW1l\n" WELCOME QUIT);
   uvsmtp_credentials_t* who = joe(f, "sesame", "PLAIN", 0);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  uvsmtp_session_t* s = clear_session(f, peer);
   call_t call = {0};
-  connect_to(f, s);
   assert_int_equal(
       0, CALL(&call, f,
               uvsmtp_auth(s, uvsmtp_mech("login"), who, 0, on_call, &call)));
@@ -101,7 +92,7 @@ static void clear_text_for_once(void** state) {
   assert_string_equal("LOGIN", uvsmtp_session_auth(s));
   quit(f, s);
   uvsmtp_credentials_unref(who);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* Nobody listens between the ends of a Unix socket. */
@@ -130,7 +121,7 @@ static void a_local_server_may_be_told(void** state) {
     assert_string_equal("PLAIN", uvsmtp_session_auth(s));
     quit(f, s);
     uvsmtp_credentials_unref(who);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -182,7 +173,7 @@ static void a_stranger_within_tls(void** state) {
     quit(f, s);
     uvsmtp_credentials_unref(who);
     uvsmtp_tls_unref(tls);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -205,7 +196,7 @@ static void credentials_want_tls(void** state) {
     assert_int_equal(UVSMTP_ETLS, send.status);
     assert_int_equal(UVSMTP_ENOTSUPPORTED, send.cause);
     quit(f, s);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -239,7 +230,7 @@ static void credentials_without_tls(void** state) {
         told ? UVSMTP_OUTCOME_ACCEPTED : UVSMTP_OUTCOME_NOT_ATTEMPTED,
         send.outcome);
     quit(f, s);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -254,7 +245,7 @@ static void credentials_of_a_local_target(void** state) {
   connect_to(f, s);
   assert_int_equal(0, deliver(f, s).status);
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* hello, MAIL and a message each log in first, once. */
@@ -268,7 +259,7 @@ static void every_way_in_logs_in(void** state) {
                "C MAIL\n S 250 ok\n C RSET\n S 250 ok\n" SENT QUIT
                     : GREETED OFFERS_TLS("PLAIN") STARTTLS OFFERS("PLAIN")
                           AUTH_PLAIN WELCOME SENT QUIT);
-    uvsmtp_tls_t* tls = trust(peer);
+    uvsmtp_tls_t* tls = trust(peer, 0);
     uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
     uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_DEFAULT, tls, who);
     call_t first = {0};
@@ -287,7 +278,7 @@ static void every_way_in_logs_in(void** state) {
     if (way < 2) assert_int_equal(0, first.status);
     assert_string_equal("PLAIN", uvsmtp_session_auth(s));
     quit(f, s);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -295,7 +286,7 @@ static void implicit_tls_is_enough(void** state) {
   fixture_t* f = *state;
   peer_t* peer = peer_play(
       0, "TLS\n" GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
-  uvsmtp_tls_t* tls = trust(peer);
+  uvsmtp_tls_t* tls = trust(peer, 0);
   uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
   uvsmtp_credentials_unref(who);
@@ -303,7 +294,7 @@ static void implicit_tls_is_enough(void** state) {
   connect_to(f, s);
   assert_int_equal(0, deliver(f, s).status);
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* Over a connection of the caller's own, too. */
@@ -311,7 +302,7 @@ static void a_given_connection_logs_in(void** state) {
   fixture_t* f = *state;
   peer_t* peer = peer_play(
       0, "TLS\n" GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
-  uvsmtp_tls_t* tls = trust(peer);
+  uvsmtp_tls_t* tls = trust(peer, 0);
   uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
   uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
@@ -325,7 +316,7 @@ static void a_given_connection_logs_in(void** state) {
   assert_int_equal(0, deliver(f, s).status);
   assert_string_equal("PLAIN", uvsmtp_session_auth(s));
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* After LHLO as well (RFC 2033 5). */
@@ -334,8 +325,7 @@ static void lmtp_logs_in(void** state) {
   peer_t* peer = peer_play(0, GREETED
                            "C LHLO client.example\n S 250-peer\n"
                            "S 250 AUTH PLAIN\n" AUTH_PLAIN WELCOME SENT QUIT);
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
   uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
   uvsmtp_session_t* s = NULL;
@@ -350,7 +340,7 @@ static void lmtp_logs_in(void** state) {
   connect_to(f, s);
   assert_int_equal(0, deliver(f, s).status);
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* ------------------------------------------------------------- what follows */
@@ -364,12 +354,10 @@ static void nothing_leaves_after_a_refusal(void** state) {
                       "L NOOP\n S 250 ok\n" AUTH_PLAIN WELCOME SENT QUIT);
   uvsmtp_credentials_t* bad =
       joe(f, "wrong", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-  uvsmtp_credentials_t* good =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  uvsmtp_credentials_t* good = joe_anywhere(f);
+  uvsmtp_session_t* s = clear_session(f, peer);
   call_t call;
   call_t mail = {0};
-  connect_to(f, s);
   call = log_in(f, s, bad);
   assert_int_equal(UVSMTP_EAUTH, call.status);
   assert_int_equal(0, call.cause);
@@ -393,7 +381,7 @@ static void nothing_leaves_after_a_refusal(void** state) {
   quit(f, s);
   uvsmtp_credentials_unref(bad);
   uvsmtp_credentials_unref(good);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* ... and in the next session nobody remembers. */
@@ -405,8 +393,7 @@ static void a_refusal_ends_with_the_session(void** state) {
                                      SENT QUIT);
   uvsmtp_credentials_t* bad =
       joe(f, "wrong", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
-  connect_to(f, s);
+  uvsmtp_session_t* s = clear_session(f, peer);
   assert_int_equal(UVSMTP_EAUTH, log_in(f, s, bad).status);
   assert_int_equal(UVSMTP_EAUTH, deliver(f, s).status);
   uvsmtp_credentials_unref(bad);
@@ -414,7 +401,7 @@ static void a_refusal_ends_with_the_session(void** state) {
   connect_to(f, s);
   assert_int_equal(0, deliver(f, s).status);
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* One login is enough; a second one of the same says so at once, one of others
@@ -423,10 +410,8 @@ static void logged_in_already(void** state) {
   fixture_t* f = *state;
   peer_t* peer =
       peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-  uvsmtp_credentials_t* other =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
+  uvsmtp_credentials_t* other = joe_anywhere(f);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, who);
   connect_to(f, s);
   assert_int_equal(0, log_in(f, s, who).status);
@@ -437,27 +422,25 @@ static void logged_in_already(void** state) {
   quit(f, s);
   uvsmtp_credentials_unref(who);
   uvsmtp_credentials_unref(other);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* Those that are gone are never taken for others at the same address. */
 static void nobody_inherits_a_login(void** state) {
   fixture_t* f = *state;
   peer_t* peer = peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME QUIT);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  uvsmtp_session_t* s = clear_session(f, peer);
   int i;
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-  connect_to(f, s);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
   assert_int_equal(0, log_in(f, s, who).status);
   uvsmtp_credentials_unref(who);
   for (i = 0; i < 8; i++) {
-    who = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    who = joe_anywhere(f);
     assert_int_equal(UV_EALREADY, log_in(f, s, who).status);
     uvsmtp_credentials_unref(who);
   }
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* ------------------------------------------------- by one mechanism, or none
@@ -473,9 +456,8 @@ static void a_mechanism_that_is_not_offered(void** state) {
       joe(f, "sesame", "CRAM-MD5", UVSMTP_AUTH_ALLOW_PLAINTEXT);
   uvsmtp_credentials_t* forced = joe(
       f, "sesame", "CRAM-MD5", UVSMTP_AUTH_ALLOW_PLAINTEXT | UVSMTP_AUTH_FORCE);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  uvsmtp_session_t* s = clear_session(f, peer);
   call_t call;
-  connect_to(f, s);
   call = log_in(f, s, who);
   assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
   assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
@@ -506,14 +488,13 @@ static void a_mechanism_that_is_not_offered(void** state) {
   quit(f, s);
   uvsmtp_credentials_unref(who);
   uvsmtp_credentials_unref(forced);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 static void a_server_without_auth(void** state) {
   fixture_t* f = *state;
   peer_t* peer = peer_play(0, GREETED HELLO QUIT);
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, who);
   call_t call;
   uvsmtp_credentials_unref(who);
@@ -523,7 +504,7 @@ static void a_server_without_auth(void** state) {
   assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
   assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, call.outcome);
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 static void calls_that_are_refused(void** state) {
@@ -539,7 +520,7 @@ static void calls_that_are_refused(void** state) {
   config.user = "joe";
   config.token = "tok-1";
   bearer = someone(f, &config);
-  who = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  who = joe_anywhere(f);
   /* Without a connection: as any call. */
   assert_int_equal(0, CALL(&hello, f, uvsmtp_hello(s, on_call, &hello)));
   wait_for(&hello);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "apart.h"
+#include "clock.h"
 #include "login.h"
 
 /* -------------------------------------------------------- a slow connection */
@@ -32,16 +33,6 @@ ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
     some.msg_iovlen = 1;
   }
   return syscall(SYS_sendmsg, fd, &some, flags);
-}
-
-/* Nanoseconds that pass for the library each time that it asks. */
-static uint64_t ticks;
-
-/* Instead of libuv's. */
-uint64_t uv_hrtime(void) {
-  static uint64_t passed;
-  passed += ticks;
-  return passed;
 }
 
 /* ---------------------------------------------------------------- searching */

@@ -3,11 +3,6 @@
  * which ways both can come to an end. */
 #include "login.h"
 
-static void leave(fixture_t* f, uvsmtp_session_t* s, peer_t* peer) {
-  close_session(f, s);
-  assert_peer_done(peer);
-}
-
 /* ----------------------------------------------------------------- in time */
 
 /* The server takes its time, at each place where it has the word. */
@@ -26,12 +21,10 @@ static void a_login_ends_in_time(void** state) {
   size_t i;
   for (i = 0; i < 6; i++) {
     peer_t* peer = peer_play(0, scripts[i / 2]);
-    uvsmtp_credentials_t* who =
-        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    uvsmtp_credentials_t* who = joe_anywhere(f);
+    uvsmtp_session_t* s = clear_session(f, peer);
     uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
     call_t login = {0};
-    connect_to(f, s);
     if (i % 2 == 0) {
       timeouts.auth = 30;
       assert_int_equal(0, uvsmtp_session_set_timeouts(s, &timeouts));
@@ -61,14 +54,12 @@ static void a_login_may_take_long(void** state) {
   for (never = 0; never < 2; never++) {
     peer_t* peer =
         peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN "STALL\n" WELCOME QUIT);
-    uvsmtp_credentials_t* who =
-        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    uvsmtp_credentials_t* who = joe_anywhere(f);
+    uvsmtp_session_t* s = clear_session(f, peer);
     uvsmtp_timeouts_t timeouts = UVSMTP_TIMEOUTS_INIT;
     call_t login = {0};
     timeouts.command = 20;
     timeouts.auth = never ? -1 : 0;
-    connect_to(f, s);
     assert_int_equal(0, uvsmtp_session_set_timeouts(s, &timeouts));
     timeouts.auth = -2;
     assert_int_equal(UV_EINVAL, uvsmtp_session_set_timeouts(s, &timeouts));
@@ -81,7 +72,7 @@ static void a_login_may_take_long(void** state) {
     assert_int_equal(0, login.status);
     quit(f, s);
     uvsmtp_credentials_unref(who);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -96,8 +87,7 @@ static void credentials_outlive_their_maker(void** state) {
   peer_t* peer[SESSIONS];
   call_t login[SESSIONS];
   int i;
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
   memset(login, 0, sizeof(login));
   for (i = 0; i < SESSIONS; i++) {
     uvsmtp_target_t target = UVSMTP_TARGET_INIT;
@@ -124,7 +114,7 @@ static void credentials_outlive_their_maker(void** state) {
   }
   for (i = 0; i < SESSIONS; i++) {
     quit(f, s[i]);
-    leave(f, s[i], peer[i]);
+    part(f, s[i], peer[i]);
   }
 }
 
@@ -136,8 +126,7 @@ static void closed_with_a_login_in_the_queue(void** state) {
     peer_t* peer =
         peer_play(0, when < 2 ? "STALL\n" GREETED
                               : GREETED OFFERS("PLAIN") AUTH_PLAIN "STALL\n");
-    uvsmtp_credentials_t* who =
-        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    uvsmtp_credentials_t* who = joe_anywhere(f);
     uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
     call_t login = {0};
     assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
@@ -164,8 +153,7 @@ static void reconnects_log_in_again(void** state) {
       GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT "CLOSE\n NEXT\n";
   char script[2048];
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
   uvsmtp_session_t* s;
   peer_t* peer;
   call_t call = {0};
@@ -188,7 +176,7 @@ static void reconnects_log_in_again(void** state) {
     assert_int_equal(i == 2, uvsmtp_session_auth(s) == NULL);
     quit(f, s);
   }
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* Nobody wants to know how it went. */
@@ -196,15 +184,14 @@ static void no_completion(void** state) {
   fixture_t* f = *state;
   peer_t* peer =
       peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
   assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
   assert_int_equal(0, uvsmtp_login(s, who, NULL, NULL));
   uvsmtp_credentials_unref(who);
   assert_int_equal(0, deliver(f, s).status);
   quit(f, s);
-  leave(f, s, peer);
+  part(f, s, peer);
 }
 
 /* From within a completion: another login, and the session's end. */
@@ -222,7 +209,7 @@ static void closed_in_its_completion(void** state) {
   peer_t* peer = peer_play(0, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME "EOF");
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
   call_t login = {0};
-  login.arg = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  login.arg = joe_anywhere(f);
   login.then = then_again;
   assert_int_equal(0, uvsmtp_connect(s, NULL, NULL, NULL));
   assert_int_equal(
@@ -262,7 +249,7 @@ static void the_connection_is_lost(void** state) {
     assert_true(send.status != 0);
     assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, send.outcome);
     uvsmtp_credentials_unref(who);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -288,7 +275,7 @@ static void an_idle_session_is_small(void** state) {
     size_t before;
     int n;
     fixture_start(f);
-    who = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    who = joe_anywhere(f);
     before = f->heap.octets;
     for (n = 0; n < SESSIONS; n++) {
       call_t hello = {0};

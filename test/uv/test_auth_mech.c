@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* test_auth_mech.c: mechanisms of the caller's own: that wait, that compute in
  * pieces, that fail, and that are closed at any time. */
-#include <time.h>
-
+#include "clock.h"
 #include "login.h"
 
 /* ping, and what is asked before. */
 #define PING "L AUTH X-OWN cGluZw==\n"
 #define PONG "S 334 cG9uZw==\n"
 #define START GREETED OFFERS("PLAIN X-OWN")
-
-/* Nanoseconds that pass for the library each time that it asks. */
-static uint64_t ticks;
-
-/* Instead of libuv's: how long a piece of work takes is the test's to say. */
-uint64_t uv_hrtime(void) {
-  static uint64_t passed;
-  struct timespec now;
-  assert_int_equal(0, clock_gettime(CLOCK_MONOTONIC, &now));
-  passed += ticks;
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + passed;
-}
 
 /* A peer with this script, a session that is connected to it, and a mechanism
  * by which to log in. */
@@ -132,11 +119,10 @@ static void by_auth(void** state) {
   fixture_t* f = *state;
   peer_t* peer = peer_play(0, START PING WELCOME QUIT);
   uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  uvsmtp_session_t* s = clear_session(f, peer);
   call_t call = {0};
   own_t own;
   own_init(&own, UVSMTP_MECH_CLIENT_FIRST);
-  connect_to(f, s);
   assert_int_equal(
       0, CALL(&call, f,
               uvsmtp_auth(s, &own.mech, who, UVSMTP_AUTH_ALLOW_PLAINTEXT,

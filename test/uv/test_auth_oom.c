@@ -152,7 +152,7 @@ static int live(const how_t* how, long n, int all, int secured, int held) {
            how->mechs == NULL ? "SCRAM-SHA-256 PLAIN" : how->mechs,
            how->dialogue, SENT);
   c.peer = peer_play(0, script);
-  tls = secured ? trust(c.peer) : NULL;
+  tls = secured ? trust(c.peer, 0) : NULL;
   fixture_start(f); /* nothing is on its free lists */
   letter_init(&c.letter, "a@example.org", "b@example.net", "hi\r\n", 4);
   f->heap.fail_at = f->heap.calls + n;

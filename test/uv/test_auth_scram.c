@@ -2,21 +2,8 @@
 /* test_auth_scram.c: SCRAM with a server of the tests' own: both have to prove
  * themselves; and the work that a password is made of leaves the loop to
  * others. */
-#include <time.h>
-
+#include "clock.h"
 #include "login.h"
-
-/* Nanoseconds that pass for the library each time that it asks. */
-static uint64_t ticks;
-
-/* Instead of libuv's: how long a piece of work takes is the test's to say. */
-uint64_t uv_hrtime(void) {
-  static uint64_t passed;
-  struct timespec now;
-  assert_int_equal(0, clock_gettime(CLOCK_MONOTONIC, &now));
-  passed += ticks;
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + passed;
-}
 
 /* So many iterations take more turns than MANY, if each piece of the work uses
  * up its turn; and no login takes as many if there is no such work. A piece is
@@ -28,11 +15,6 @@ enum {
   PIECE_MAX = 250,
   MANY = ITERATIONS / PIECE_MAX
 };
-
-static void leave(fixture_t* f, uvsmtp_session_t* s, peer_t* peer) {
-  close_session(f, s);
-  assert_peer_done(peer);
-}
 
 static void both_prove_themselves(void** state) {
   fixture_t* f = *state;
@@ -55,9 +37,8 @@ static void both_prove_themselves(void** state) {
   size_t i;
   for (i = 0; i < 3; i++) {
     peer_t* peer = peer_play(0, cases[i].script);
-    uvsmtp_tls_t* tls = cases[i].tls ? trust(peer) : NULL;
-    uvsmtp_credentials_t* who =
-        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    uvsmtp_tls_t* tls = cases[i].tls ? trust(peer, 0) : NULL;
+    uvsmtp_credentials_t* who = joe_anywhere(f);
     uvsmtp_session_t* s = session_for(
         f, peer, cases[i].tls ? UVSMTP_TLS_IMPLICIT : UVSMTP_TLS_NONE, tls,
         who);
@@ -67,7 +48,7 @@ static void both_prove_themselves(void** state) {
     assert_int_equal(0, deliver(f, s).status);
     assert_string_equal(cases[i].mech, uvsmtp_session_auth(s));
     quit(f, s);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -99,11 +80,9 @@ static void one_does_not(void** state) {
   size_t i;
   for (i = 0; i < 5; i++) {
     peer_t* peer = peer_play(0, cases[i].script);
-    uvsmtp_credentials_t* who =
-        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
-    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+    uvsmtp_credentials_t* who = joe_anywhere(f);
+    uvsmtp_session_t* s = clear_session(f, peer);
     call_t login;
-    connect_to(f, s);
     login = log_in(f, s, who);
     assert_int_equal(cases[i].status, login.status);
     if (cases[i].code != 0) assert_int_equal(cases[i].code, login.code);
@@ -114,7 +93,7 @@ static void one_does_not(void** state) {
     }
     quit(f, s);
     uvsmtp_credentials_unref(who);
-    leave(f, s, peer);
+    part(f, s, peer);
   }
 }
 
@@ -149,7 +128,7 @@ static void end(one_t* one, fixture_t* f) {
   wait_for(&one->login);
   assert_int_equal(0, one->login.status);
   quit(f, one->session);
-  leave(f, one->session, one->peer);
+  part(f, one->session, one->peer);
 }
 
 /* Turns that pass from the first challenge to the next. */
@@ -171,15 +150,14 @@ static int turns_of(fixture_t* f, uvsmtp_credentials_t* who) {
 /* The loop turns while a password is made a key; the next time it is there. */
 static void the_loop_turns_between_pieces(void** state) {
   fixture_t* f = *state;
-  uvsmtp_credentials_t* who =
-      joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
   ticks = 2000000;
   assert_true(turns_of(f, who) >= MANY);
   assert_true(turns_of(f, who) < MANY / 2);
   ticks = 0;
   uvsmtp_credentials_unref(who);
   /* Other credentials, another key. */
-  who = joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+  who = joe_anywhere(f);
   ticks = 2000000;
   assert_true(turns_of(f, who) >= MANY);
   ticks = 0;
@@ -197,8 +175,7 @@ static void together(void** state) {
     turns_t turns;
     int before;
     int i;
-    uvsmtp_credentials_t* who =
-        joe(f, "sesame", NULL, UVSMTP_AUTH_ALLOW_PLAINTEXT);
+    uvsmtp_credentials_t* who = joe_anywhere(f);
     ticks = 2000000;
     for (i = 0; i < SESSIONS; i++) begin(&all[i], f, who);
     turns_start(&turns, f);

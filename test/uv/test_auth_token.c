@@ -389,14 +389,13 @@ static void a_token_that_stays(void** state) {
   fixture_t* f = *state;
   uvsmtp_credentials_config_t config = UVSMTP_CREDENTIALS_CONFIG_INIT;
   peer_t* peer = peer_play(0, START ONE JSON WRONG QUIT);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, NULL);
+  uvsmtp_session_t* s = clear_session(f, peer);
   uvsmtp_credentials_t* who;
   call_t login;
   config.user = "joe";
   config.token = "tok-1";
   config.flags = UVSMTP_AUTH_ALLOW_PLAINTEXT;
   who = someone(f, &config);
-  connect_to(f, s);
   login = log_in(f, s, who);
   assert_int_equal(UVSMTP_EAUTH, login.status);
   assert_int_equal(535, login.code);
@@ -417,7 +416,7 @@ static void oauthbearer(void** state) {
       0, "TLS\n" GREETED OFFERS("XOAUTH2 OAUTHBEARER")
          "C AUTH OAUTHBEARER \n S 334 eyJzdGF0dXMiOiI0MDEifQ==\n L AQ==\n" WRONG
          "C AUTH OAUTHBEARER \n" WELCOME SENT QUIT);
-  uvsmtp_tls_t* tls = trust(peer);
+  uvsmtp_tls_t* tls = trust(peer, 0);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
   uvsmtp_tls_unref(tls);
   uvsmtp_credentials_unref(who);

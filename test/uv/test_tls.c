@@ -2,22 +2,8 @@
 /* TLS over real sockets: policies, what is verified, resumption, and the ends
  * that a session can come to. What certificates are good for is tested with
  * lib/tls itself, and in test/server. */
-#include <time.h>
-
+#include "clock.h"
 #include "fixture.h"
-
-/* Nanoseconds that pass for the library each time that it asks. */
-static uint64_t ticks;
-
-/* Instead of libuv's: how long a step of a handshake takes is the test's to
- * say. */
-uint64_t uv_hrtime(void) {
-  static uint64_t passed;
-  struct timespec now;
-  assert_int_equal(0, clock_gettime(CLOCK_MONOTONIC, &now));
-  passed += ticks;
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + passed;
-}
 
 /* Each test has a loop and an environment, and leaves nothing behind. */
 static int begin(void** state) {
@@ -45,20 +31,6 @@ static void on_trace(void* arg, int kind, const char* text, size_t len) {
   if (kind != UVSMTP_TRACE_INFO) return;
   assert_null(memchr(text, '\n', len));
   if (len >= n && memcmp(text, r->want, n) == 0) r->found++;
-}
-
-/* Settings that trust the peer's certificate. */
-static uvsmtp_tls_t* trust(const peer_t* peer, unsigned int flags) {
-  uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
-  const char* reason = NULL;
-  uvsmtp_tls_t* tls = NULL;
-  if (peer != NULL) {
-    config.ca.base = peer_certificate(peer);
-    config.ca.len = strlen(peer_certificate(peer));
-  }
-  config.flags = flags;
-  if (uvsmtp_tls_new(&tls, &config, &reason) != 0) fail_msg("%s", reason);
-  return tls;
 }
 
 /* A session to a peer, with this policy and this name in the certificate. */
