@@ -2,11 +2,9 @@
 /* crypto.c: hashes, HMAC, random, base64, and comparing and wiping secrets:
  * what differs between the versions of Mbed TLS is in the first half.
  *
- * 2.28 has md.h for it: its PSA keeps keys in a table that threads must not
- * share, and two loops in two threads share nothing here. Later versions have
- * PSA, of which only hashes are used: a hash that is under way can be copied,
- * so HMAC's two hashes of its key are made once, which halves the time of a
- * salted password, and no key is in anybody's table. */
+ * PSA keeps keys in a table of the process, which under 2.28 threads must not
+ * share; and two loops in two threads share nothing here. So HMAC is md.h's for
+ * as long as there is one, and PSA's from 4.0 on. */
 #include <mbedtls/version.h>
 
 #include <errno.h>
@@ -18,52 +16,25 @@
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
 #include <mbedtls/entropy_poll.h>
-#include <mbedtls/md.h>
 #else
 #include <psa/crypto.h>
+#endif
+#if MBEDTLS_VERSION_MAJOR < 4
+#include <mbedtls/md.h>
 #endif
 
 #include "sasl/sasl.h"
 
-enum { BLOCK = 64 }; /* octets in a block of each of the hashes */
+size_t uvsmtp__hash_size(int alg) {
+  static const unsigned char sizes[] = {16, 20, 32};
+  return sizes[alg];
+}
 
-/* ------------------------------------------------- by version of Mbed TLS */
+/* ----------------------------------------------------------------- random */
 
 #if MBEDTLS_VERSION_MAJOR < 3
 
-typedef mbedtls_md_context_t state_t;
-
 int uvsmtp__crypto_init(void) { return 0; }
-
-static int state_init(state_t* s, int alg) {
-  static const mbedtls_md_type_t types[] = {
-      MBEDTLS_MD_MD5,
-      MBEDTLS_MD_SHA1,
-      MBEDTLS_MD_SHA256,
-  };
-  mbedtls_md_init(s);
-  return mbedtls_md_setup(s, mbedtls_md_info_from_type(types[alg]), 0);
-}
-
-static int state_start(state_t* s, int alg) {
-  (void)alg;
-  return mbedtls_md_starts(s);
-}
-
-static int state_copy(state_t* to, const state_t* from) {
-  return mbedtls_md_clone(to, from);
-}
-
-static int state_update(state_t* s, const void* data, size_t len) {
-  return mbedtls_md_update(s, data, len);
-}
-
-static int state_finish(state_t* s, int alg, unsigned char* out) {
-  (void)alg;
-  return mbedtls_md_finish(s, out);
-}
-
-static void state_free(state_t* s) { mbedtls_md_free(s); }
 
 #if defined(MBEDTLS_NO_PLATFORM_ENTROPY)
 
@@ -112,44 +83,10 @@ int uvsmtp__random(void* buf, size_t len) {
 
 #else
 
-typedef psa_hash_operation_t state_t;
-
 /* Undone by nobody: the host may be using it as well. */
 int uvsmtp__crypto_init(void) {
   return psa_crypto_init() == PSA_SUCCESS ? 0 : UVSMTP_ETLS;
 }
-
-static int state_init(state_t* s, int alg) {
-  (void)alg;
-  *s = psa_hash_operation_init();
-  return 0;
-}
-
-static int state_start(state_t* s, int alg) {
-  static const psa_algorithm_t algs[] = {
-      PSA_ALG_MD5,
-      PSA_ALG_SHA_1,
-      PSA_ALG_SHA_256,
-  };
-  return psa_hash_setup(s, algs[alg]) != PSA_SUCCESS;
-}
-
-static int state_copy(state_t* to, const state_t* from) {
-  psa_hash_abort(to);
-  return psa_hash_clone(from, to) != PSA_SUCCESS;
-}
-
-static int state_update(state_t* s, const void* data, size_t len) {
-  return psa_hash_update(s, data, len) != PSA_SUCCESS;
-}
-
-/* What it is told to be room may be written to, all of it. */
-static int state_finish(state_t* s, int alg, unsigned char* out) {
-  size_t len;
-  return psa_hash_finish(s, out, uvsmtp__hash_size(alg), &len) != PSA_SUCCESS;
-}
-
-static void state_free(state_t* s) { psa_hash_abort(s); }
 
 int uvsmtp__random(void* buf, size_t len) {
   return psa_generate_random(buf, len) == PSA_SUCCESS ? 0 : UVSMTP_ETLS;
@@ -159,95 +96,120 @@ int uvsmtp__random(void* buf, size_t len) {
 
 /* ------------------------------------------------------------- hash, HMAC */
 
-size_t uvsmtp__hash_size(int alg) {
-  static const unsigned char sizes[] = {16, 20, 32};
-  return sizes[alg];
-}
-
-int uvsmtp__hash(int alg, const void* data, size_t len, unsigned char* out) {
-  state_t s;
-  int rc = state_init(&s, alg);
-  if (rc == 0) rc = state_start(&s, alg);
-  if (rc == 0) rc = state_update(&s, data, len);
-  if (rc == 0) rc = state_finish(&s, alg, out);
-  state_free(&s);
-  return rc == 0 ? 0 : UVSMTP_ETLS;
-}
+#if MBEDTLS_VERSION_MAJOR < 4
 
 struct uvsmtp__hmac_s {
   uvsmtp__mem_t mem;
-  int alg;
-  state_t inner; /* have hashed the key */
-  state_t outer;
-  state_t work;
-  unsigned char pad[BLOCK];
+  mbedtls_md_context_t md;
 };
 
-/* Starts a hash of the key, of one block, under a pad (RFC 2104 2). */
-static int start_pad(uvsmtp__hmac_t* h, state_t* s, unsigned char pad) {
-  size_t i;
-  int rc = state_start(s, h->alg);
-  for (i = 0; i < BLOCK; i++) h->pad[i] ^= pad;
-  if (rc == 0) rc = state_update(s, h->pad, BLOCK);
-  for (i = 0; i < BLOCK; i++) h->pad[i] ^= pad;
-  return rc;
+static const mbedtls_md_info_t* info_of(int alg) {
+  static const mbedtls_md_type_t types[] = {
+      MBEDTLS_MD_MD5,
+      MBEDTLS_MD_SHA1,
+      MBEDTLS_MD_SHA256,
+  };
+  return mbedtls_md_info_from_type(types[alg]);
 }
 
-static int set_key(uvsmtp__hmac_t* h, const void* key, size_t len) {
-  if (len > BLOCK) {
-    int rc = uvsmtp__hash(h->alg, key, len, h->pad);
-    if (rc != 0) return rc;
-  } else if (len > 0) {
-    memcpy(h->pad, key, len);
-  }
-  if (start_pad(h, &h->inner, 0x36) != 0) return UVSMTP_ETLS;
-  return start_pad(h, &h->outer, 0x5c) == 0 ? 0 : UVSMTP_ETLS;
+int uvsmtp__hash(int alg, const void* data, size_t len, unsigned char* out) {
+  return mbedtls_md(info_of(alg), data, len, out) == 0 ? 0 : UVSMTP_ETLS;
 }
+
+static int set_key(uvsmtp__hmac_t* h, int alg, const void* key, size_t len) {
+  int rc;
+  mbedtls_md_init(&h->md);
+  rc = mbedtls_md_setup(&h->md, info_of(alg), 1);
+  return rc != 0 ? rc : mbedtls_md_hmac_starts(&h->md, key, len);
+}
+
+static void forget_key(uvsmtp__hmac_t* h) { mbedtls_md_free(&h->md); }
+
+int uvsmtp__hmac(uvsmtp__hmac_t* h, const uvsmtp_slice_t* parts, size_t n,
+                 unsigned char* out) {
+  size_t i;
+  int rc = mbedtls_md_hmac_reset(&h->md);
+  for (i = 0; rc == 0 && i < n; i++)
+    rc = mbedtls_md_hmac_update(&h->md, parts[i].base, parts[i].len);
+  if (rc == 0) rc = mbedtls_md_hmac_finish(&h->md, out);
+  return rc == 0 ? 0 : UVSMTP_ETLS;
+}
+
+#else
+
+struct uvsmtp__hmac_s {
+  uvsmtp__mem_t mem;
+  psa_key_id_t key;
+  int alg;
+};
+
+static psa_algorithm_t hash_of(int alg) {
+  static const psa_algorithm_t algs[] = {
+      PSA_ALG_MD5,
+      PSA_ALG_SHA_1,
+      PSA_ALG_SHA_256,
+  };
+  return algs[alg];
+}
+
+int uvsmtp__hash(int alg, const void* data, size_t len, unsigned char* out) {
+  size_t made;
+  psa_status_t rc = psa_hash_compute(hash_of(alg), data, len, out,
+                                     uvsmtp__hash_size(alg), &made);
+  return rc == PSA_SUCCESS ? 0 : UVSMTP_ETLS;
+}
+
+static int set_key(uvsmtp__hmac_t* h, int alg, const void* key, size_t len) {
+  psa_key_attributes_t a = PSA_KEY_ATTRIBUTES_INIT;
+  h->alg = alg;
+  psa_set_key_type(&a, PSA_KEY_TYPE_HMAC);
+  psa_set_key_usage_flags(&a, PSA_KEY_USAGE_SIGN_MESSAGE);
+  psa_set_key_algorithm(&a, PSA_ALG_HMAC(hash_of(alg)));
+  /* PSA has no empty keys; but zeros at the end make no other (RFC 2104 2). */
+  if (len == 0) key = "";
+  return psa_import_key(&a, key, len == 0 ? 1 : len, &h->key) != PSA_SUCCESS;
+}
+
+static void forget_key(uvsmtp__hmac_t* h) { (void)psa_destroy_key(h->key); }
+
+/* What it is told to be room may be written to, all of it. */
+int uvsmtp__hmac(uvsmtp__hmac_t* h, const uvsmtp_slice_t* parts, size_t n,
+                 unsigned char* out) {
+  psa_mac_operation_t op = PSA_MAC_OPERATION_INIT;
+  psa_status_t rc =
+      psa_mac_sign_setup(&op, h->key, PSA_ALG_HMAC(hash_of(h->alg)));
+  size_t made;
+  size_t i;
+  for (i = 0; rc == PSA_SUCCESS && i < n; i++)
+    rc = psa_mac_update(&op, parts[i].base, parts[i].len);
+  if (rc == PSA_SUCCESS)
+    rc = psa_mac_sign_finish(&op, out, uvsmtp__hash_size(h->alg), &made);
+  psa_mac_abort(&op);
+  return rc == PSA_SUCCESS ? 0 : UVSMTP_ETLS;
+}
+
+#endif
 
 int uvsmtp__hmac_new(uvsmtp__hmac_t** hmac, const uvsmtp__mem_t* mem, int alg,
                      const void* key, size_t len) {
   uvsmtp__hmac_t* h = uvsmtp__alloc(mem, sizeof(*h));
-  int rc;
   *hmac = NULL;
   if (h == NULL) return -ENOMEM;
   memset(h, 0, sizeof(*h));
   h->mem = *mem;
-  h->alg = alg;
-  /* All three, so that they can be freed. */
-  rc = state_init(&h->inner, alg);
-  rc |= state_init(&h->outer, alg);
-  rc |= state_init(&h->work, alg);
-  rc = rc == 0 ? set_key(h, key, len) : UVSMTP_ETLS;
-  uvsmtp__wipe(h->pad, sizeof(h->pad));
-  if (rc == 0)
+  if (set_key(h, alg, key, len) == 0) {
     *hmac = h;
-  else
-    uvsmtp__hmac_free(h);
-  return rc;
-}
-
-/* pad has the hash of the inner one meanwhile. */
-int uvsmtp__hmac(uvsmtp__hmac_t* h, const uvsmtp_slice_t* parts, size_t n,
-                 unsigned char* out) {
-  size_t i;
-  int rc = state_copy(&h->work, &h->inner);
-  for (i = 0; rc == 0 && i < n; i++)
-    if (parts[i].len > 0)
-      rc = state_update(&h->work, parts[i].base, parts[i].len);
-  if (rc == 0) rc = state_finish(&h->work, h->alg, h->pad);
-  if (rc == 0) rc = state_copy(&h->work, &h->outer);
-  if (rc == 0) rc = state_update(&h->work, h->pad, uvsmtp__hash_size(h->alg));
-  if (rc == 0) rc = state_finish(&h->work, h->alg, out);
-  return rc == 0 ? 0 : UVSMTP_ETLS;
+    return 0;
+  }
+  uvsmtp__hmac_free(h);
+  return UVSMTP_ETLS;
 }
 
 void uvsmtp__hmac_free(uvsmtp__hmac_t* h) {
   uvsmtp__mem_t mem;
   if (h == NULL) return;
   mem = h->mem;
-  state_free(&h->inner);
-  state_free(&h->outer);
-  state_free(&h->work);
+  forget_key(h);
   uvsmtp__wipe(h, sizeof(*h));
   uvsmtp__free(&mem, h, sizeof(*h));
 }
@@ -262,12 +224,14 @@ void uvsmtp__wipe(void* p, size_t n) { mbedtls_platform_zeroize(p, n); }
 
 /* ----------------------------------------------------------------- base64 */
 
+enum { PIECE = 64 };
+
 /* Mbed TLS ends what it makes with a NUL, for which there is no room here. */
 void uvsmtp__base64_encode(char* to, const void* from, size_t n) {
   const unsigned char* p = from;
-  unsigned char piece[BLOCK + 1];
+  unsigned char piece[PIECE + 1];
   while (n > 0) {
-    size_t take = n < BLOCK / 4 * 3 ? n : BLOCK / 4 * 3;
+    size_t take = n < PIECE / 4 * 3 ? n : PIECE / 4 * 3;
     size_t made = 0;
     (void)mbedtls_base64_encode(piece, sizeof(piece), &made, p, take);
     memcpy(to, piece, made);
