@@ -35,7 +35,11 @@ enum uvsmtp_mech_flags {
   UVSMTP_MECH_MUTUAL = 1u << 1,
   /* Challenges are prompts for people: one that is not in base64 is handed to
    * step as it is. */
-  UVSMTP_MECH_ANY_CHALLENGE = 1u << 2
+  UVSMTP_MECH_ANY_CHALLENGE = 1u << 2,
+  /* It is bound to its TLS connection. When the server refuses it, however that
+   * is, no other mechanism is tried: whoever is in between can't have bound it,
+   * and would be glad of another (RFC 5802 6). */
+  UVSMTP_MECH_BINDS = 1u << 3
 };
 
 /* What step returns besides a negative error. */

@@ -137,7 +137,10 @@ static void refuse_mech(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                         const uvsmtp__cause_t* why) {
   uvsmtp_exchange_t* x = uvsmtp__exchange_of(p, e->op);
   x->refused = 1;
-  if (why->reply->code == 535) uvsmtp__auth_refused(x);
+  if (x->mech->flags & UVSMTP_MECH_BINDS)
+    x->stop = 1;
+  else if (why->reply->code == 535)
+    uvsmtp__auth_refused(x);
   give_detail(e->op, x);
 }
 

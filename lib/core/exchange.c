@@ -43,7 +43,7 @@ int uvsmtp__check_mech(const uvsmtp_mech_t* m) {
   if (m->size < UVSMTP__UP_TO(uvsmtp_mech_t, finish)) return -EINVAL;
   if (m->name == NULL || m->step == NULL) return -EINVAL;
   if (m->flags & ~(unsigned int)(UVSMTP_MECH_CLIENT_FIRST | UVSMTP_MECH_MUTUAL |
-                                 UVSMTP_MECH_ANY_CHALLENGE))
+                                 UVSMTP_MECH_ANY_CHALLENGE | UVSMTP_MECH_BINDS))
     return -EINVAL;
   for (n = 0; m->name[n] != '\0'; n++) {
     char c = m->name[n];

@@ -103,6 +103,11 @@ struct uvsmtp__hmac_s {
   mbedtls_md_context_t md;
 };
 
+static int error_of(int rc) {
+  if (rc == 0) return 0;
+  return rc == MBEDTLS_ERR_MD_ALLOC_FAILED ? -ENOMEM : UVSMTP_ETLS;
+}
+
 static const mbedtls_md_info_t* info_of(int alg) {
   static const mbedtls_md_type_t types[] = {
       MBEDTLS_MD_MD5,
@@ -113,14 +118,15 @@ static const mbedtls_md_info_t* info_of(int alg) {
 }
 
 int uvsmtp__hash(int alg, const void* data, size_t len, unsigned char* out) {
-  return mbedtls_md(info_of(alg), data, len, out) == 0 ? 0 : UVSMTP_ETLS;
+  return error_of(mbedtls_md(info_of(alg), data, len, out));
 }
 
 static int set_key(uvsmtp__hmac_t* h, int alg, const void* key, size_t len) {
   int rc;
   mbedtls_md_init(&h->md);
   rc = mbedtls_md_setup(&h->md, info_of(alg), 1);
-  return rc != 0 ? rc : mbedtls_md_hmac_starts(&h->md, key, len);
+  if (rc == 0) rc = mbedtls_md_hmac_starts(&h->md, key, len);
+  return error_of(rc);
 }
 
 static void forget_key(uvsmtp__hmac_t* h) { mbedtls_md_free(&h->md); }
@@ -132,7 +138,7 @@ int uvsmtp__hmac(uvsmtp__hmac_t* h, const uvsmtp_slice_t* parts, size_t n,
   for (i = 0; rc == 0 && i < n; i++)
     rc = mbedtls_md_hmac_update(&h->md, parts[i].base, parts[i].len);
   if (rc == 0) rc = mbedtls_md_hmac_finish(&h->md, out);
-  return rc == 0 ? 0 : UVSMTP_ETLS;
+  return error_of(rc);
 }
 
 #else
@@ -142,6 +148,11 @@ struct uvsmtp__hmac_s {
   psa_key_id_t key;
   int alg;
 };
+
+static int error_of(psa_status_t rc) {
+  if (rc == PSA_SUCCESS) return 0;
+  return rc == PSA_ERROR_INSUFFICIENT_MEMORY ? -ENOMEM : UVSMTP_ETLS;
+}
 
 static psa_algorithm_t hash_of(int alg) {
   static const psa_algorithm_t algs[] = {
@@ -154,9 +165,8 @@ static psa_algorithm_t hash_of(int alg) {
 
 int uvsmtp__hash(int alg, const void* data, size_t len, unsigned char* out) {
   size_t made;
-  psa_status_t rc = psa_hash_compute(hash_of(alg), data, len, out,
-                                     uvsmtp__hash_size(alg), &made);
-  return rc == PSA_SUCCESS ? 0 : UVSMTP_ETLS;
+  return error_of(psa_hash_compute(hash_of(alg), data, len, out,
+                                   uvsmtp__hash_size(alg), &made));
 }
 
 static int set_key(uvsmtp__hmac_t* h, int alg, const void* key, size_t len) {
@@ -167,7 +177,7 @@ static int set_key(uvsmtp__hmac_t* h, int alg, const void* key, size_t len) {
   psa_set_key_algorithm(&a, PSA_ALG_HMAC(hash_of(alg)));
   /* PSA has no empty keys; but zeros at the end make no other (RFC 2104 2). */
   if (len == 0) key = "";
-  return psa_import_key(&a, key, len == 0 ? 1 : len, &h->key) != PSA_SUCCESS;
+  return error_of(psa_import_key(&a, key, len == 0 ? 1 : len, &h->key));
 }
 
 static void forget_key(uvsmtp__hmac_t* h) { (void)psa_destroy_key(h->key); }
@@ -185,7 +195,7 @@ int uvsmtp__hmac(uvsmtp__hmac_t* h, const uvsmtp_slice_t* parts, size_t n,
   if (rc == PSA_SUCCESS)
     rc = psa_mac_sign_finish(&op, out, uvsmtp__hash_size(h->alg), &made);
   psa_mac_abort(&op);
-  return rc == PSA_SUCCESS ? 0 : UVSMTP_ETLS;
+  return error_of(rc);
 }
 
 #endif
@@ -193,16 +203,17 @@ int uvsmtp__hmac(uvsmtp__hmac_t* h, const uvsmtp_slice_t* parts, size_t n,
 int uvsmtp__hmac_new(uvsmtp__hmac_t** hmac, const uvsmtp__mem_t* mem, int alg,
                      const void* key, size_t len) {
   uvsmtp__hmac_t* h = uvsmtp__alloc(mem, sizeof(*h));
+  int rc;
   *hmac = NULL;
   if (h == NULL) return -ENOMEM;
   memset(h, 0, sizeof(*h));
   h->mem = *mem;
-  if (set_key(h, alg, key, len) == 0) {
+  rc = set_key(h, alg, key, len);
+  if (rc == 0)
     *hmac = h;
-    return 0;
-  }
-  uvsmtp__hmac_free(h);
-  return UVSMTP_ETLS;
+  else
+    uvsmtp__hmac_free(h);
+  return rc;
 }
 
 void uvsmtp__hmac_free(uvsmtp__hmac_t* h) {

@@ -89,7 +89,7 @@ enum { UVSMTP__HASH_MAX = 32 };
  * UVSMTP_ETLS. */
 int uvsmtp__crypto_init(void);
 size_t uvsmtp__hash_size(int alg);
-/* 0 or UVSMTP_ETLS, as all below. */
+/* 0, -ENOMEM or UVSMTP_ETLS, as all below. */
 int uvsmtp__hash(int alg, const void* data, size_t len, unsigned char* out);
 /* HMAC (RFC 2104) with a key that is set up once. */
 typedef struct uvsmtp__hmac_s uvsmtp__hmac_t;

@@ -64,7 +64,7 @@ static const char* flag_of(uvsmtp_exchange_t* x, int alg, int binds,
   /* There is no SCRAM-SHA-1-PLUS here; but whoever offers the other one does
    * bind. */
   int offered = uvsmtp_exchange_offers(x, "SCRAM-SHA-256-PLUS");
-  if (binds) return can && offered ? "p=tls-exporter," : NULL;
+  if (binds) return can ? "p=tls-exporter," : NULL;
   if (alg == UVSMTP__SHA1 && uvsmtp_exchange_offers(x, "SCRAM-SHA-1-PLUS"))
     offered = 1;
   return can && !offered ? "y," : "n,";
@@ -335,14 +335,15 @@ static void finish(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x) {
   }
 }
 
-#define MECH(name, step)                                                      \
-  {                                                                           \
-    sizeof(uvsmtp_mech_t), (name),                                            \
-        UVSMTP_MECH_CLIENT_FIRST | UVSMTP_MECH_MUTUAL, (step), NULL, (finish) \
+#define MECH(name, step, more)                                              \
+  {                                                                         \
+    sizeof(uvsmtp_mech_t), (name),                                          \
+        UVSMTP_MECH_CLIENT_FIRST | UVSMTP_MECH_MUTUAL | (more), step, NULL, \
+        finish                                                              \
   }
 
 const uvsmtp_mech_t uvsmtp__mech_scram_sha256_plus =
-    MECH("SCRAM-SHA-256-PLUS", step_sha256_plus);
+    MECH("SCRAM-SHA-256-PLUS", step_sha256_plus, UVSMTP_MECH_BINDS);
 const uvsmtp_mech_t uvsmtp__mech_scram_sha256 =
-    MECH("SCRAM-SHA-256", step_sha256);
-const uvsmtp_mech_t uvsmtp__mech_scram_sha1 = MECH("SCRAM-SHA-1", step_sha1);
+    MECH("SCRAM-SHA-256", step_sha256, 0);
+const uvsmtp_mech_t uvsmtp__mech_scram_sha1 = MECH("SCRAM-SHA-1", step_sha1, 0);

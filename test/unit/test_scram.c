@@ -192,7 +192,8 @@ static void test_flags(void** state) {
     const uvsmtp_mech_t* m = uvsmtp_mech(names[i]);
     assert_non_null(m);
     assert_string_equal(m->name, names[i]);
-    assert_int_equal(m->flags, UVSMTP_MECH_CLIENT_FIRST | UVSMTP_MECH_MUTUAL);
+    assert_int_equal(m->flags, UVSMTP_MECH_CLIENT_FIRST | UVSMTP_MECH_MUTUAL |
+                                   (i == 0 ? UVSMTP_MECH_BINDS : 0));
   }
   assert_int_equal(uvsmtp_mech("CRAM-MD5")->flags, 0);
 }
