@@ -309,6 +309,31 @@ static void by_and_by(void** state) {
   for (i = 0; i < WAYS; i++) logged_in(&ways[i], i % 2 != 0, 1);
 }
 
+static void let_go(call_t* call) {
+  scene_t* c = call->arg;
+  assert_int_equal(0, call->status);
+  uvsmtp_credentials_unref(c->who);
+  assert_none(&c->apart);
+}
+
+/* The completion may be the last that anybody has to do with it. */
+static void gone_in_the_completion(void** state) {
+  size_t i;
+  (void)state;
+  for (i = 0; i < WAYS; i++) {
+    scene_t c;
+    if (ways[i].status != 0) continue;
+    set_up(&c, &ways[i], "C QUIT\n S 221 bye\n EOF\n", i % 2 != 0, 0);
+    c.login.then = let_go;
+    c.login.arg = &c;
+    begin(&c);
+    wait_for(&c.login);
+    quit(&c.fixture, c.session);
+    leave(&c);
+    assert_int_equal(0, apart_finish(&c.apart));
+  }
+}
+
 /* The target has them as long as the session lives, and no longer. */
 static void held_by_the_target(void** state) {
   int tls;
@@ -587,17 +612,12 @@ static void the_scene_can_fail(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(the_search_can_fail),
-      TEST(the_scene_can_fail),
-      TEST(in_clear_text),
-      TEST(within_tls),
-      TEST(by_and_by),
-      TEST(held_by_the_target),
-      TEST(closed_while_it_computes),
-      TEST(cut_short),
-      TEST(no_memory_for_it),
-      TEST(nothing_is_told),
-      TEST(errors_are_silent),
+      TEST(the_search_can_fail), TEST(the_scene_can_fail),
+      TEST(in_clear_text),       TEST(within_tls),
+      TEST(by_and_by),           TEST(gone_in_the_completion),
+      TEST(held_by_the_target),  TEST(closed_while_it_computes),
+      TEST(cut_short),           TEST(no_memory_for_it),
+      TEST(nothing_is_told),     TEST(errors_are_silent),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
