@@ -95,30 +95,62 @@ static void clear_text_for_once(void** state) {
   part(f, s, peer);
 }
 
-/* Nobody listens between the ends of a Unix socket. */
+/* A connection to the peer that the caller has made. */
+static void open_given(uvsmtp_session_t* s, const peer_t* peer) {
+  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+  struct sockaddr_storage addr;
+  socklen_t len = sizeof(struct sockaddr_un);
+  if (peer_host(peer)[0] == '/') {
+    struct sockaddr_un* path = (struct sockaddr_un*)&addr;
+    memset(&addr, 0, sizeof(addr));
+    path->sun_family = AF_UNIX;
+    strcpy(path->sun_path, peer_host(peer));
+  } else {
+    len = net_address(&addr, peer_host(peer), peer_port(peer));
+  }
+  connection.fd = socket(addr.ss_family, SOCK_STREAM, 0);
+  assert_int_equal(0, connect(connection.fd, (struct sockaddr*)&addr, len));
+  assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+}
+
+/* Nobody listens between the ends of a Unix socket. Of a connection that was
+ * handed over it counts what it is, not what the target would have been. */
 static void a_local_server_may_be_told(void** state) {
   fixture_t* f = *state;
-  int given;
-  for (given = 0; given < 2; given++) {
+  static const struct {
+    int flags;
+    int given;
+    const char* host; /* of the target; NULL: the peer's */
+    int told;
+  } cases[] = {
+      {PEER_UNIX, 0, NULL, 1},         {PEER_UNIX, 1, NULL, 1},
+      {PEER_UNIX, 1, "mx.example", 1}, {0, 1, NULL, 0},
+      {0, 1, "/run/smtp", 0},
+  };
+  size_t i;
+  for (i = 0; i < 5; i++) {
     peer_t* peer =
-        peer_play(PEER_UNIX, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME QUIT);
+        peer_play(cases[i].flags, cases[i].told ? GREETED OFFERS("PLAIN")
+                                                      AUTH_PLAIN WELCOME QUIT
+                                                : GREETED OFFERS("PLAIN") QUIT);
     uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
-    uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_DEFAULT, NULL, NULL);
-    if (given) {
-      uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
-      struct sockaddr_un addr;
-      memset(&addr, 0, sizeof(addr));
-      addr.sun_family = AF_UNIX;
-      strcpy(addr.sun_path, peer_host(peer));
-      connection.fd = socket(AF_UNIX, SOCK_STREAM, 0);
-      assert_int_equal(
-          0, connect(connection.fd, (struct sockaddr*)&addr, sizeof(addr)));
-      assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+    uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+    uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+    uvsmtp_session_t* s = NULL;
+    call_t login;
+    target.host = cases[i].host != NULL ? cases[i].host : peer_host(peer);
+    target.port = peer_port(peer);
+    config.target = &target;
+    config.local_name = "client.example";
+    assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+    if (cases[i].given) {
+      open_given(s, peer);
     } else {
       connect_to(f, s);
     }
-    assert_int_equal(0, log_in(f, s, who).status);
-    assert_string_equal("PLAIN", uvsmtp_session_auth(s));
+    login = log_in(f, s, who);
+    assert_int_equal(cases[i].told ? 0 : UVSMTP_EAUTH, login.status);
+    assert_int_equal(cases[i].told ? 0 : UVSMTP_ETLS, login.cause);
     quit(f, s);
     uvsmtp_credentials_unref(who);
     part(f, s, peer);
@@ -305,14 +337,9 @@ static void a_given_connection_logs_in(void** state) {
   uvsmtp_tls_t* tls = trust(peer, 0);
   uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
-  uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
-  struct sockaddr_storage addr;
-  socklen_t len = net_address(&addr, peer_host(peer), peer_port(peer));
   uvsmtp_credentials_unref(who);
   uvsmtp_tls_unref(tls);
-  connection.fd = socket(addr.ss_family, SOCK_STREAM, 0);
-  assert_int_equal(0, connect(connection.fd, (struct sockaddr*)&addr, len));
-  assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+  open_given(s, peer);
   assert_int_equal(0, deliver(f, s).status);
   assert_string_equal("PLAIN", uvsmtp_session_auth(s));
   quit(f, s);
