@@ -137,6 +137,23 @@ static void by_auth(void** state) {
   assert_peer_done(peer);
 }
 
+/* What it says first waits for the server's word where it may not stand in the
+ * command, and is not asked for again. */
+static void it_may_not_speak_first(void** state) {
+  scene_t c;
+  set_up(&c, *state, UVSMTP_MECH_CLIENT_FIRST,
+         START "L AUTH X-OWN\n S 334 \n L cGluZw==\n" WELCOME QUIT);
+  assert_int_equal(
+      0, CALL(&c.login, c.f,
+              uvsmtp_auth(c.session, &c.own.mech, c.who,
+                          UVSMTP_AUTH_NO_INITIAL_RESPONSE, on_call, &c.login)));
+  wait_for(&c.login);
+  assert_int_equal(0, c.login.status);
+  assert_int_equal(1, c.own.steps);
+  quit(c.f, c.session);
+  leave(&c);
+}
+
 static void not_a_mechanism(void** state) {
   fixture_t* f = *state;
   static const char* const names[] = {NULL,
@@ -670,6 +687,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       LOGIN_TEST(challenges_are_answered),
       LOGIN_TEST(by_auth),
+      LOGIN_TEST(it_may_not_speak_first),
       LOGIN_TEST(not_a_mechanism),
       LOGIN_TEST(it_is_woken),
       LOGIN_TEST(it_is_woken_early),

@@ -126,6 +126,20 @@ static void a_token_at_once(void** state) {
   leave(&c);
 }
 
+/* By one mechanism, whose credentials have no token yet. */
+static void a_token_by_auth(void** state) {
+  scene_t c;
+  set_up(&c, *state, START ONE WELCOME QUIT);
+  c.shop.at_once = 1;
+  assert_int_equal(0, CALL(&c.login, c.f,
+                           uvsmtp_auth(c.session, uvsmtp_mech("XOAUTH2"), c.who,
+                                       0, on_call, &c.login)));
+  wait_for(&c.login);
+  assert_int_equal(0, c.login.status);
+  quit(c.f, c.session);
+  leave(&c);
+}
+
 /* Meanwhile the loop is free, and another session is served. */
 static void a_token_later(void** state) {
   fixture_t* f = *state;
@@ -433,17 +447,12 @@ static void oauthbearer(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      LOGIN_TEST(a_token_at_once),
-      LOGIN_TEST(a_token_later),
-      LOGIN_TEST(many_wait),
-      LOGIN_TEST(a_token_too_late),
-      LOGIN_TEST(closed_while_waiting),
-      LOGIN_TEST(lost_while_waiting),
-      LOGIN_TEST(no_token),
-      LOGIN_TEST(calls_from_the_hook),
-      LOGIN_TEST(refreshed),
-      LOGIN_TEST(a_token_that_stays),
-      LOGIN_TEST(oauthbearer),
+      LOGIN_TEST(a_token_at_once),     LOGIN_TEST(a_token_by_auth),
+      LOGIN_TEST(a_token_later),       LOGIN_TEST(many_wait),
+      LOGIN_TEST(a_token_too_late),    LOGIN_TEST(closed_while_waiting),
+      LOGIN_TEST(lost_while_waiting),  LOGIN_TEST(no_token),
+      LOGIN_TEST(calls_from_the_hook), LOGIN_TEST(refreshed),
+      LOGIN_TEST(a_token_that_stays),  LOGIN_TEST(oauthbearer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
