@@ -6,6 +6,7 @@ import re
 
 import by_tls
 import client
+import sasl
 from connections import Connections
 from processes import read, wait_until
 
@@ -42,14 +43,15 @@ class Session(Connections):
         if credentials is not None:
             self.know(**credentials)
         self.got("debug", 1)
-        self.got("connect", {"host": "localhost", "port": way.port,
+        self.got("connect", {"host": way.path or "localhost", "port": way.port,
                              "tls": tls or way.tls,
                              "credentials": credentials is not None})
 
     def know(self, flags=None, **credentials):
         """From here on these are the credentials."""
         if flags is None:
-            flags = ALLOW_PLAINTEXT if self.way.tls == "none" else 0
+            clear = self.way.tls == "none" and self.way.path is None
+            flags = ALLOW_PLAINTEXT if clear else 0
         self.got("credentials", {**credentials, "flags": flags})
 
     def logged(self):
@@ -296,7 +298,7 @@ class Tests(client.Case):
         places = {"none": [("none", None)], "implicit": [],
                   "required": [("none", None),
                                ("opportunistic", by_tls.stranger())]}
-        for tls, ca in places[way.tls]:
+        for tls, ca in places[way.tls] if way.path is None else []:
             with self.subTest(tls), \
                     Session(self.server, way, tls=tls, ca=ca) as s:
                 for mechs in ({}, *({"mechs": m} for m in self.by_password())):
@@ -310,6 +312,43 @@ class Tests(client.Case):
                          ca=by_tls.stranger()) as s:
                 s.know(**self.first(), flags=ALLOW_PLAINTEXT)
                 self.check_logged_in(s.ask("login"), self.by_password()[0])
+
+    def by_command(self, way, user, *options):
+        """What the command line comes to, and who was to have a message."""
+        box = self.server.user()
+        return box, client.send(
+            way.url(), [f"{box}@example.test"], *way.options(self.server.ca),
+            "--user", user, *options, message=client.MESSAGES["plain"],
+            sender=self.server.SENDER)
+
+    @each
+    def test_command_line(self, way):
+        """The same by uvsmtp send."""
+        user, password = list(self.server.PEOPLE.items())[1]
+        for mech in (None, self.by_password()[-1]):
+            options = () if mech is None else ("--auth", mech)
+            box, got = self.by_command(way, user, "--password-file",
+                                       sasl.file(password), *options)
+            self.check_sent(got)
+            self.assertEqual(got.report["auth"], {
+                "mechanism": mech or self.by_password()[0], "user": user})
+            self.assertIn(b"this is plain", self.server.arrived(box))
+        _, got = self.by_command(way, user, "--password-file",
+                                 sasl.file("not the password"))
+        self.check_sent(got, "auth-error", 77)
+        self.assertEqual((got.report["reply"]["code"], got.report["auth"]),
+                         (535, None))
+        if not self.by_token():
+            return
+        box, got = self.by_command(way, user, "--token-file",
+                                   sasl.file(self.server.token(user)))
+        self.check_sent(got)
+        self.assertEqual(got.report["auth"]["mechanism"], self.by_token()[0])
+        _, got = self.by_command(
+            way, user, "--token-file",
+            sasl.file(self.server.token(user, good=False)))
+        self.check_sent(got, "auth-error", 77)
+        self.assertIn('"status":', got.report["detail"])
 
     # ------------------------------------------------------------------- tokens
 

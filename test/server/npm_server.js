@@ -97,7 +97,7 @@ const special = {
   submissions: { ...tls, ...login, secure: true },
   lmtp_login: { ...tls, ...login, lmtp: true },
   clear: { ...login, disabledCommands: ['STARTTLS'] },
-  clear_lmtp: { ...login, lmtp: true, disabledCommands: ['STARTTLS'] },
+  lmtp_login_path: { ...login, lmtp: true, disabledCommands: ['STARTTLS'] },
   bare: {
     hidePIPELINING: true, hide8BITMIME: true, hideSMTPUTF8: true,
     hideSize: true, hideENHANCEDSTATUSCODES: true, hideDSN: true,

@@ -542,12 +542,12 @@ class Programmed(Other):
     Maildirs, from the description that it gets as its argument."""
     PORTS = ("smtp", "legacy", "small", "lmtp")
     SECURED = ("starttls", "smtps", "lmtp_starttls", "lmtps")
-    LOGINS = ("submission", "submissions", "lmtp_login", "clear", "clear_lmtp")
+    LOGINS = ("submission", "submissions", "lmtp_login", "clear")
     WHOM = rb"Received: from %s\r\n"
     VERDICTS = {word: (r.outcome, r.code) for word, r in WORDS.items()
                 if r.final}
     BY_TLS = rb"Received: by TLSv(1\.[23])\r\n"
-    SOCKETS = ("smtp_path", "lmtp_path")
+    SOCKETS = ("smtp_path", "lmtp_path", "lmtp_login_path")
     LINE_END = b"\r\n"
     MODES = PLAIN
 
@@ -566,7 +566,8 @@ class Programmed(Other):
                      for w, r in self.WORDS.items() if r.final},
             "senders": {w: [r.code, f"{r.enhanced} {r.text}"]
                         for w, r in self.SENDERS.items()},
-            "logins": self.LOGINS, "passwords": self.PEOPLE,
+            "logins": (*self.LOGINS, "lmtp_login_path"),
+            "passwords": self.PEOPLE,
             "tokens": {self.token(name, remark=remark): name
                        for name in self.PEOPLE for remark in self.REMARKS},
         }
@@ -582,6 +583,10 @@ class Programmed(Other):
             "LMTP": Way(self.url("lmtp"), self.MODES, lmtp=True),
             "LMTP, Unix": Way(self.path["lmtp_path"], PLAIN, lmtp=True),
         }
+
+    def logins(self):
+        return {**super().logins(), "Unix": Login(
+            0, "none", lmtp=True, path=self.path["lmtp_login_path"])}
 
 
 class Aiosmtpd(Programmed):

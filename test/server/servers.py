@@ -53,6 +53,22 @@ class Login:
     port: int
     tls: str = "required"  # the policy, by session.c's names
     lmtp: bool = False
+    path: str | None = None  # a Unix socket instead
+
+    def url(self):
+        if self.path is not None:
+            return f"{'lmtp' if self.lmtp else 'smtp'}:{self.path}"
+        scheme = ("lmtp" if self.lmtp else
+                  "smtps" if self.tls == "implicit" else "smtp")
+        return f"{scheme}://localhost:{self.port}"
+
+    def options(self, ca):
+        """What the command line is told."""
+        if self.tls != "none":
+            return "--tls", self.tls, "--ca", ca
+        if self.path is not None:
+            return "--tls", "none"
+        return "--tls", "none", "--allow-plaintext-auth"
 
 
 class Server:
