@@ -61,6 +61,10 @@ class Session(Connections):
     def trace(self):
         return self.errors().splitlines()
 
+    def has_waited(self, mech):
+        """Whether there was nothing behind the name of the mechanism."""
+        return f"-> AUTH {mech}" in self.trace()
+
     def tried(self):
         """The mechanisms that it named to the server, in their order."""
         return [line.split()[2] for line in self.trace()
@@ -170,6 +174,8 @@ class Tests(client.Case):
                     s.know(user=user, password=password)
                     got = s.ask("auth", mech, flag)
                     self.check_logged_in(got, mech)
+                    self.assertEqual(s.has_waited(mech), flag != 0 or
+                                     mech == "CRAM-MD5")
                     self.check_sends(s, user)
 
     @each
@@ -368,6 +374,8 @@ class Tests(client.Case):
                         who = self.bearer(remark=remark)
                         s.know(**who)
                         self.check_logged_in(s.ask("auth", mech, flag), mech)
+                        self.assertEqual(s.has_waited(mech),
+                                         flag != 0 or remark != "")
                         self.check_sends(s, who["user"])
 
     @each
