@@ -78,9 +78,10 @@ class Binding(client.Case):
             self.assertEqual(accounts.logins, [mech])
             session.send("a@example.org", "b@example.org")
 
-    def check_refused(self, accounts, tried, detail=None, **who):
+    def check_refused(self, accounts, tried, detail=None, version=None, **who):
         """A login that fails, and no message behind it."""
-        with Server(accounts) as server, Session() as session:
+        settings = {"max_version": VERSIONS[version]} if version else {}
+        with Server(accounts) as server, Session(**settings) as session:
             got, _ = session.login(server, **who)
             self.assertEqual((got["error"], got["auth"]), ("EAUTH", None), got)
             if detail is not None:
@@ -119,6 +120,10 @@ class Binding(client.Case):
         """With TLS 1.2 nothing is bound."""
         self.check_login(GnuSasl(PASSWORD), MECHS[1],
                          max_version=VERSIONS["TLSv1.2"])
+
+    def test_nothing_else(self):
+        """And if it is to be bound, nothing is said."""
+        self.check_refused(GnuSasl(PASSWORD), [], version="TLSv1.2", mechs=PLUS)
 
     def test_not_offered(self):
         """A server that can't bind."""
