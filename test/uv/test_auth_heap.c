@@ -427,7 +427,8 @@ static void closed_while_it_computes(void** state) {
     (void)uv_run(&c.fixture.loop, UV_RUN_NOWAIT);
     assert_int_equal(0, c.login.times);
     assert_int_equal(1, challenged);
-    assert_one();
+    /* At work, HMAC has the key in its own form. */
+    if (!NEEDLE_SANITIZED) assert_int_equal(1, copies());
     if (unref_first) uvsmtp_credentials_unref(c.who);
     close_session(&c.fixture, c.session);
     if (!unref_first) {
