@@ -35,14 +35,14 @@ void uvsmtp__work(uvsmtp_session_t* s) {
   uvsmtp_env_t* env = s->env;
   do {
     uint64_t began = uv_hrtime();
-    if (env->spent >= UVSMTP__SPENT_MAX) {
+    if (!uvsmtp__can_spend(env)) {
       uvsmtp__kick(s);
       return;
     }
     uvsmtp__enter(env);
     uvsmtp_proto_work(s->proto);
     uvsmtp__leave(env);
-    env->spent += uv_hrtime() - began;
+    uvsmtp__spend(s, began);
   } while ((uvsmtp_proto_wants(s->proto) & UVSMTP_WANTS_WORK) != 0);
   s->again = 1;
 }

@@ -251,7 +251,15 @@ static void on_check(uv_check_t* check) {
 static void on_kick(uv_idle_t* kick) {
   uvsmtp_env_t* env = kick->data;
   uvsmtp__link_t list;
+  uvsmtp_session_t* spender = env->spender;
   env->spent = 0; /* whoever had to stop for it comes here */
+  env->spender = NULL;
+  /* Whoever made the others stop goes behind them: the first would have every
+   * turn, until all of its work is done. */
+  if (spender != NULL && !uvsmtp__queue_empty(&spender->kicked)) {
+    uvsmtp__queue_remove(&spender->kicked);
+    uvsmtp__queue_insert_tail(&env->kicked, &spender->kicked);
+  }
   uvsmtp__queue_move(&env->kicked, &list);
   while (!uvsmtp__queue_empty(&list)) {
     uvsmtp_session_t* s =
@@ -268,7 +276,17 @@ void uvsmtp__kick(uvsmtp_session_t* s) {
   uv_idle_start(&s->env->kick, on_kick);
 }
 
+int uvsmtp__can_spend(const uvsmtp_env_t* env) {
+  return env->spent < UVSMTP__SPENT_MAX;
+}
+
+void uvsmtp__spend(uvsmtp_session_t* s, uint64_t since) {
+  s->env->spent += uv_hrtime() - since;
+  if (!uvsmtp__can_spend(s->env)) s->env->spender = s;
+}
+
 void uvsmtp__forget(uvsmtp_session_t* s) {
+  if (s->env->spender == s) s->env->spender = NULL;
   uvsmtp__queue_remove(&s->kicked);
   uvsmtp__queue_remove(&s->late);
   if (s->slot != UVSMTP__NOWHERE) heap_remove(s->env, s);

@@ -173,11 +173,11 @@ static int step(uvsmtp_session_t* s) {
   uvsmtp_env_t* env = s->env;
   uint64_t began = uv_hrtime();
   int rc;
-  if (env->spent >= UVSMTP__SPENT_MAX) return UVSMTP__TLS_MORE;
+  if (!uvsmtp__can_spend(env)) return UVSMTP__TLS_MORE;
   uvsmtp__enter(env);
   rc = uvsmtp__tls_conn_handshake(s->tls);
   uvsmtp__leave(env);
-  env->spent += uv_hrtime() - began;
+  uvsmtp__spend(s, began);
   return rc;
 }
 

@@ -65,16 +65,17 @@ struct uvsmtp_env_s {
   uvsmtp__mem_t mem;  /* the same behind free lists: all that sessions need */
   uvsmtp__free_t* blocks[UVSMTP__CLASSES];
   unsigned short counts[UVSMTP__CLASSES];
-  char* read_buffer;       /* UVSMTP__READ_MAX octets, consumed at once */
-  char* plain;             /* a record's, decrypted; NULL: no TLS yet */
-  uvsmtp_tls_t* tls;       /* NULL: the defaults, not made yet */
-  uint64_t spent;          /* nanoseconds of what can wait, in this turn */
-  uv_timer_t timer;        /* over all deadlines */
-  uv_idle_t kick;          /* active while a list below has a session */
-  uv_check_t check;        /* runs after a poll, for the late ones */
-  uvsmtp__link_t kicked;   /* sessions to pump on a fresh stack */
-  uvsmtp__link_t late;     /* deadline passed; one poll may still save them */
-  uvsmtp_session_t** heap; /* by key; room for every session */
+  char* read_buffer;         /* UVSMTP__READ_MAX octets, consumed at once */
+  char* plain;               /* a record's, decrypted; NULL: no TLS yet */
+  uvsmtp_tls_t* tls;         /* NULL: the defaults, not made yet */
+  uint64_t spent;            /* nanoseconds of what can wait, in this turn */
+  uvsmtp_session_t* spender; /* who used it up, or NULL */
+  uv_timer_t timer;          /* over all deadlines */
+  uv_idle_t kick;            /* active while a list below has a session */
+  uv_check_t check;          /* runs after a poll, for the late ones */
+  uvsmtp__link_t kicked;     /* sessions to pump on a fresh stack */
+  uvsmtp__link_t late;       /* deadline passed; one poll may still save them */
+  uvsmtp_session_t** heap;   /* by key; room for every session */
   uint32_t heap_len;
   uint32_t heap_cap;
   uint64_t armed;              /* when the timer fires, or UVSMTP__NEVER */
@@ -98,6 +99,11 @@ struct uvsmtp_env_s {
 
 /* Puts a session on the list of those to be pumped before the next poll. */
 void uvsmtp__kick(uvsmtp_session_t* s);
+
+/* Has this turn time left for what can wait? */
+int uvsmtp__can_spend(const uvsmtp_env_t* env);
+/* The session has spent what has passed since, by uv_hrtime. */
+void uvsmtp__spend(uvsmtp_session_t* s, uint64_t since);
 
 /* The loop's clock, read anew: the host may have worked for long since the loop
  * did, and that is not the server's fault. */

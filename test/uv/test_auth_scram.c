@@ -103,6 +103,7 @@ typedef struct one_s {
   uvsmtp_session_t* session;
   call_t login;
   int challenged; /* there is something to compute */
+  int answered;   /* it has been computed */
 } one_t;
 
 static void on_trace(void* arg, int kind, const char* text, size_t len) {
@@ -110,6 +111,9 @@ static void on_trace(void* arg, int kind, const char* text, size_t len) {
   if (kind == UVSMTP_TRACE_RECEIVED && len > 4 &&
       memcmp(text, "334 ", 4) == 0) {
     one->challenged++;
+  }
+  if (kind == UVSMTP_TRACE_SENT && len == 3 && memcmp(text, "***", 3) == 0) {
+    one->answered++;
   }
 }
 
@@ -200,12 +204,44 @@ static void together(void** state) {
   }
 }
 
+/* One that has much to compute takes turns with the others. */
+static void in_turn(void** state) {
+  fixture_t* f = *state;
+  peer_t* peer = peer_play(
+      0, GREETED OFFERS("X-OWN") "C AUTH X-OWN cGluZw==\n" WELCOME QUIT);
+  uvsmtp_session_t* s = clear_session(f, peer);
+  uvsmtp_credentials_t* who = joe_anywhere(f);
+  call_t call = {0};
+  call_t login = {0};
+  own_t own;
+  one_t one;
+  own_init(&own, UVSMTP_MECH_CLIENT_FIRST);
+  own.again = 4;
+  assert_int_equal(0, CALL(&call, f, uvsmtp_hello(s, on_call, &call)));
+  wait_for(&call);
+  ticks = 2000000;
+  begin(&one, f, who);
+  run_until(f, &one.challenged, 1);
+  assert_int_equal(
+      0, CALL(&login, f, uvsmtp_auth(s, &own.mech, who, 0, on_call, &login)));
+  run_until(f, &own.agains, own.again);
+  assert_int_equal(0, one.answered);
+  ticks = 0;
+  wait_for(&login);
+  assert_int_equal(0, login.status);
+  end(&one, f);
+  uvsmtp_credentials_unref(who);
+  quit(f, s);
+  part(f, s, peer);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       LOGIN_TEST(both_prove_themselves),
       LOGIN_TEST(one_does_not),
       LOGIN_TEST(the_loop_turns_between_pieces),
       LOGIN_TEST(together),
+      LOGIN_TEST(in_turn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
