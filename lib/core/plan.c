@@ -243,8 +243,8 @@ static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   if (state == S_MAIL && op->plan == PLAN_MAIL) p->misled = 1;
 }
 
-/* The caller's MAIL found no place, within a transaction that is still open:
- * the commands queued behind it were meant for another sender. And a chunk
+/* The caller's MAIL, or login, found no place, within a transaction that is
+ * still open: the commands queued behind it were meant for another. And a chunk
  * behind one that is missing would make the message look whole. */
 static int is_misled(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   if (p->holed && op->plan == PLAN_BDAT) return 1;
@@ -316,8 +316,9 @@ static void finish(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
  * whom it would have been, whatever it failed of. */
 static void end(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   op->ended = 1;
-  if (op->plan == PLAN_LOGIN && op->failed && p->authed == NULL)
-    p->login_failed = 1;
+  if (op->plan != PLAN_LOGIN || !op->failed || p->authed != NULL) return;
+  p->login_failed = 1;
+  p->misled = 1; /* within a transaction, too */
 }
 
 /* Requests finish in order: one that failed early waits for those before it. */

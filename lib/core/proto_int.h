@@ -107,7 +107,7 @@ struct uvsmtp_proto_s {
   unsigned int tls_refused : 1;   /* STARTTLS was, in this session */
   unsigned int chunk_refused : 1; /* of the open transaction */
   unsigned int mail_refused : 1;  /* likewise */
-  unsigned int misled : 1;        /* a MAIL of the caller's own had no place */
+  unsigned int misled : 1;        /* a MAIL or login had no place */
   unsigned int holed : 1; /* a chunk of the caller's own could not be had */
   unsigned int helloed : 1;
   unsigned int esmtp : 1;
