@@ -105,7 +105,8 @@ class GnuSasl:
     """Lets in whoever has the password, by SCRAM. For the recorder.
 
     offers: the mechanisms in EHLO. binding: what is bound to, made of the
-    connection's; None: nothing. forge: what is said instead of the server's proof."""
+    connection's; None: nothing. forge: what is said instead of the server's
+    proof."""
     OK, NEEDS_MORE, FAILED = 0, 1, 51
     PASSWORD, EXPORTER = 3, 25
 

@@ -388,7 +388,8 @@ class Tests(client.Case):
                 got = s.ask("login")
                 self.check_refused(got)
                 self.assertEqual(got["stage"], "AUTH_STEP")
-                self.assertRegex(got["detail"], r'"status":"(401|invalid_token)')
+                self.assertRegex(got["detail"],
+                                 r'"status":"(401|invalid_token)"')
                 self.assertEqual(s.tried(), [mech])
                 self.check_sends_nothing(s)
                 s.know(**self.bearer())

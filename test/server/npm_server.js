@@ -96,7 +96,6 @@ const special = {
   submission: { ...tls, ...login },
   submissions: { ...tls, ...login, secure: true },
   lmtp_login: { ...tls, ...login, lmtp: true },
-  clear: { ...login, disabledCommands: ['STARTTLS'] },
   lmtp_login_path: { ...login, lmtp: true, disabledCommands: ['STARTTLS'] },
   bare: {
     hidePIPELINING: true, hide8BITMIME: true, hideSMTPUTF8: true,

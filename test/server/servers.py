@@ -146,7 +146,8 @@ class Server:
 
     def logins(self):
         """Name to Login, for each way to log in."""
-        return {name: Login(way.port, "implicit" if way.implicit else "required")
+        return {name: Login(way.port,
+                            "implicit" if way.implicit else "required")
                 for name, way in self.submission().items()}
 
     def without_tls(self):

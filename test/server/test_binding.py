@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""SCRAM within TLS, with channel binding and without, against GNU SASL's library
-over OpenSSL; and what a server does that is none. Arguments: TOOL SINK; the
-program of session.c lies in the same build."""
+"""SCRAM within TLS, bound to it and not, against GNU SASL's library over OpenSSL;
+and what a server does that is none. Arguments: TOOL SINK; the program of
+session.c lies in the same build."""
 import base64
 import functools
 import unittest
@@ -48,7 +48,7 @@ class Server(Secure):
 
 
 class Session(Connections):
-    """Logs in to a server, which is one connection of those that it can make."""
+    """Logs in to a server, by one connection after the other."""
 
     def __init__(self, **settings):
         super().__init__(ca=certificate()[0], **settings)
