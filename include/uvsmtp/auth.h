@@ -169,8 +169,8 @@ UVSMTP_EXTERN int uvsmtp_token_done(uvsmtp_token_query_t* query, int status,
 enum uvsmtp_auth_flags {
   /* Log in without TLS, or within TLS whose server has not proven who it is
    * (see UVSMTP_TLS_OPPORTUNISTIC): PLAIN, LOGIN and tokens then are there for
-   * all to read. Without it no mechanism is used there. A Unix socket needs no
-   * such flag. */
+   * all to read. Without it no mechanism is used there. A Unix socket with a
+   * server's path needs no such flag. */
   UVSMTP_AUTH_ALLOW_PLAINTEXT = 1u << 0,
   /* Nothing in the AUTH command itself: smtplib's initial_response_ok=False. */
   UVSMTP_AUTH_NO_INITIAL_RESPONSE = 1u << 1,

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "uv/uv_int.h"
@@ -22,10 +23,12 @@ static int check_fd(int fd, int* local) {
   if (type != SOCK_STREAM) return UV_EINVAL;
   memset(&addr, 0, sizeof(addr));
   if (getpeername(fd, (struct sockaddr*)&addr, &len) != 0) return failed();
-  *local = addr.ss_family == AF_UNIX;
-  return *local || addr.ss_family == AF_INET || addr.ss_family == AF_INET6
-             ? 0
-             : UV_EINVAL;
+  *local = UVSMTP__REMOTE;
+  if (addr.ss_family == AF_INET || addr.ss_family == AF_INET6) return 0;
+  if (addr.ss_family != AF_UNIX) return UV_EINVAL;
+  *local = len > offsetof(struct sockaddr_un, sun_path) ? UVSMTP__LOCAL
+                                                        : UVSMTP__PAIRED;
+  return 0;
 }
 
 /* The descriptor of a stream that the caller has done with. */
@@ -63,7 +66,7 @@ static int given_new(uvsmtp_env_t* env, const uvsmtp_slice_t* early,
   if (g == NULL) return UV_ENOMEM;
   g->block = head + early->len;
   g->fd = -1;
-  g->local = 0;
+  g->local = UVSMTP__REMOTE;
   g->len = early->len;
   if (early->len > 0) memcpy(g->early, early->base, early->len);
   *out = g;
@@ -117,7 +120,7 @@ int uvsmtp_open(uvsmtp_session_t* s, const uvsmtp_connection_t* connection,
   int fd = -1;
   int own = -1;
   int null = -1;
-  int local = 0;
+  int local = UVSMTP__REMOTE;
   int err = uvsmtp__may_connect(s);
   if (err != 0) return err;
   /* Less than the whole first version would leave descriptor 0. */

@@ -182,6 +182,10 @@ static int default_policy(const uvsmtp_session_t* s,
                           const uvsmtp__target_t* t) {
   if (t != NULL && t->tls != UVSMTP_TLS_DEFAULT) return t->tls;
   if (uvsmtp__target_local(s)) return UVSMTP_TLS_NONE;
+  if (s->given != NULL && s->given->local == UVSMTP__PAIRED &&
+      (t == NULL || t->credentials == NULL)) {
+    return UVSMTP_TLS_NONE;
+  }
   switch (uvsmtp__target_port(t, s->lmtp)) {
     case UVSMTP_PORT_SMTPS:
       return UVSMTP_TLS_IMPLICIT;
@@ -207,7 +211,7 @@ int uvsmtp__target_policy(const uvsmtp_session_t* s) {
 
 int uvsmtp__target_local(const uvsmtp_session_t* s) {
   const uvsmtp__target_t* t = uvsmtp__target_now(s);
-  if (s->given != NULL) return s->given->local;
+  if (s->given != NULL) return s->given->local == UVSMTP__LOCAL;
   return t != NULL && t->host[0] == '/';
 }
 

@@ -196,11 +196,19 @@ struct uvsmtp__connect_s {
   uvsmtp__link_t naming;
 };
 
+/* Whether a connection that the caller made leaves the machine. */
+enum uvsmtp__local {
+  UVSMTP__REMOTE,
+  UVSMTP__PAIRED, /* one end of a pair: the other may be a program that goes on
+                     over the net */
+  UVSMTP__LOCAL   /* with a server that has its place in the file system */
+};
+
 /* A connection that the caller made, until it is the session's transport. */
 typedef struct uvsmtp__given_s {
   size_t block; /* octets allocated */
   int fd;       /* -1: handed to a transport */
-  int local;    /* a Unix socket */
+  int local;    /* a Unix socket: enum uvsmtp__local */
   size_t len;   /* of what was read from it already */
   char early[];
 } uvsmtp__given_t;

@@ -157,6 +157,51 @@ static void a_local_server_may_be_told(void** state) {
   }
 }
 
+static void say(int fd, const char* text) {
+  assert_int_equal(strlen(text), write(fd, text, strlen(text)));
+}
+
+/* Whose other end may be a program that goes on over the net: it gets nothing
+ * without TLS, by the call or by the target. */
+static void a_pair_is_not_a_local_server(void** state) {
+  fixture_t* f = *state;
+  int targeted;
+  for (targeted = 0; targeted < 2; targeted++) {
+    uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
+    uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+    uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+    uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+    uvsmtp_session_t* s = NULL;
+    call_t call;
+    char heard[128] = "";
+    ssize_t n;
+    int fds[2];
+    assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+    target.tls_name = "mx.example";
+    target.credentials = targeted ? who : NULL;
+    config.target = &target;
+    config.local_name = "client.example";
+    assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+    connection.fd = fds[0];
+    assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+    memset(&call, 0, sizeof(call));
+    assert_int_equal(0, CALL(&call, f,
+                             targeted ? uvsmtp_hello(s, on_call, &call)
+                                      : uvsmtp_login(s, who, on_call, &call)));
+    say(fds[1], "220 pair\r\n");
+    run_for(f, 1);
+    say(fds[1], "250-pair\r\n250 AUTH PLAIN\r\n");
+    run_until(f, &call.times, 1);
+    assert_int_equal(targeted ? UVSMTP_ETLS : UVSMTP_EAUTH, call.status);
+    assert_int_equal(targeted ? UVSMTP_ENOTSUPPORTED : UVSMTP_ETLS, call.cause);
+    close_session(f, s);
+    n = read(fds[1], heard, sizeof(heard) - 1);
+    assert_int_equal(strlen("EHLO client.example\r\n"), n);
+    close(fds[1]);
+    uvsmtp_credentials_unref(who);
+  }
+}
+
 /* TLS alone does not say whom one talks to. */
 static void a_stranger_within_tls(void** state) {
   fixture_t* f = *state;
@@ -582,6 +627,7 @@ int main(void) {
       LOGIN_TEST(clear_text_by_permission),
       LOGIN_TEST(clear_text_for_once),
       LOGIN_TEST(a_local_server_may_be_told),
+      LOGIN_TEST(a_pair_is_not_a_local_server),
       LOGIN_TEST(a_stranger_within_tls),
       LOGIN_TEST(credentials_want_tls),
       LOGIN_TEST(credentials_without_tls),
