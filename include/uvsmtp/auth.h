@@ -106,8 +106,8 @@ UVSMTP_EXTERN uvsmtp_slice_t
 uvsmtp_exchange_password(const uvsmtp_exchange_t* exchange);
 UVSMTP_EXTERN uvsmtp_slice_t
 uvsmtp_exchange_authzid(const uvsmtp_exchange_t* exchange);
-/* The server as the caller wrote it, without port ("" for what was handed over
- * or is local), and its port, 0 if unknown. */
+/* The server as the target has it, without port ("" for what is local, or was
+ * handed over to a session without a target), and its port, 0 if unknown. */
 UVSMTP_EXTERN const char* uvsmtp_exchange_host(
     const uvsmtp_exchange_t* exchange);
 UVSMTP_EXTERN int uvsmtp_exchange_port(const uvsmtp_exchange_t* exchange);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_auth_mech.c: mechanisms of the caller's own: that wait, that compute in
  * pieces, that fail, and that are closed at any time. */
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "clock.h"
 #include "login.h"
 
@@ -683,6 +686,71 @@ static void calls_from_its_functions(void** state) {
   }
 }
 
+/* ------------------------------------------------------------ handed over */
+
+typedef struct whom_s {
+  const char* host;
+  int port;
+  int seen;
+} whom_t;
+
+static void look_whom(own_t* own) {
+  whom_t* w = own->arg;
+  if (own->exchange == NULL) return;
+  assert_string_equal(w->host, uvsmtp_exchange_host(own->exchange));
+  assert_int_equal(w->port, uvsmtp_exchange_port(own->exchange));
+  w->seen = 1;
+}
+
+static void say(int fd, const char* text) {
+  assert_int_equal(strlen(text), write(fd, text, strlen(text)));
+}
+
+/* Of a connection that was made elsewhere only the target can say with whom it
+ * is. */
+static void whom_a_connection_is_with(void** state) {
+  fixture_t* f = *state;
+  int named;
+  for (named = 0; named < 2; named++) {
+    uvsmtp_credentials_t* who = joe_anywhere(f);
+    uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
+    uvsmtp_target_t target = UVSMTP_TARGET_INIT;
+    uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+    whom_t whom = {named ? "mx.example" : "", named ? 587 : 0, 0};
+    uvsmtp_session_t* s = NULL;
+    own_t own;
+    call_t call;
+    int fds[2];
+    own_init(&own, UVSMTP_MECH_CLIENT_FIRST);
+    own.hook = look_whom;
+    own.arg = &whom;
+    target.host = "mx.example";
+    target.port = 587;
+    target.tls = UVSMTP_TLS_NONE;
+    config.target = named ? &target : NULL;
+    assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+    assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+    connection.fd = fds[0];
+    assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
+    memset(&call, 0, sizeof(call));
+    assert_int_equal(
+        0, CALL(&call, f,
+                uvsmtp_auth(s, &own.mech, who, UVSMTP_AUTH_ALLOW_PLAINTEXT,
+                            on_call, &call)));
+    say(fds[1], "220 pair\r\n");
+    run_for(f, 1);
+    say(fds[1], "250-pair\r\n250 AUTH X-OWN\r\n");
+    run_for(f, 1);
+    say(fds[1], "235 welcome\r\n");
+    run_until(f, &call.times, 1);
+    assert_int_equal(0, call.status);
+    assert_int_equal(1, whom.seen);
+    close_session(f, s);
+    close(fds[1]);
+    uvsmtp_credentials_unref(who);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       LOGIN_TEST(challenges_are_answered),
@@ -704,6 +772,7 @@ int main(void) {
       LOGIN_TEST(closed_at_any_time),
       LOGIN_TEST(closed_and_nobody_asks),
       LOGIN_TEST(calls_from_its_functions),
+      LOGIN_TEST(whom_a_connection_is_with),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
