@@ -15,19 +15,23 @@ static int failed(void) { return uv_translate_sys_error(errno); }
 
 /* A connected stream socket, over TCP or local. */
 static int check_fd(int fd, int* local) {
-  struct sockaddr_storage addr;
+  union {
+    struct sockaddr_storage any;
+    struct sockaddr_un un;
+  } addr;
   socklen_t len = sizeof(addr);
   int type = 0;
   socklen_t size = sizeof(type);
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return failed();
   if (type != SOCK_STREAM) return UV_EINVAL;
   memset(&addr, 0, sizeof(addr));
-  if (getpeername(fd, (struct sockaddr*)&addr, &len) != 0) return failed();
+  if (getpeername(fd, (struct sockaddr*)&addr.any, &len) != 0) return failed();
   *local = UVSMTP__REMOTE;
-  if (addr.ss_family == AF_INET || addr.ss_family == AF_INET6) return 0;
-  if (addr.ss_family != AF_UNIX) return UV_EINVAL;
-  *local = len > offsetof(struct sockaddr_un, sun_path) ? UVSMTP__LOCAL
-                                                        : UVSMTP__PAIRED;
+  if (addr.any.ss_family == AF_INET || addr.any.ss_family == AF_INET6) return 0;
+  if (addr.any.ss_family != AF_UNIX) return UV_EINVAL;
+  /* Not every system says it by len; and anybody may have Linux's abstract
+   * names, which begin with a NUL. */
+  *local = addr.un.sun_path[0] != '\0' ? UVSMTP__LOCAL : UVSMTP__PAIRED;
   return 0;
 }
 

@@ -200,7 +200,8 @@ struct uvsmtp__connect_s {
 enum uvsmtp__local {
   UVSMTP__REMOTE,
   UVSMTP__PAIRED, /* one end of a pair: the other may be a program that goes on
-                     over the net */
+                     over the net; or a server without a path, where anybody
+                     may be */
   UVSMTP__LOCAL   /* with a server that has its place in the file system */
 };
 
