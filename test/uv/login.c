@@ -2,6 +2,8 @@
 /* login.c: see login.h. */
 #include "login.h"
 
+#include <sys/socket.h>
+
 int login_begin(void** state) {
   static fixture_t fixture;
   if (fixture_setup(state) != 0) return -1;
@@ -91,6 +93,16 @@ call_t deliver(fixture_t* f, uvsmtp_session_t* s) {
   wait_for(&call);
   assert_int_equal(1, letter.released);
   return call;
+}
+
+void pair_say(int fd, const char* text) {
+  assert_int_equal(strlen(text), send(fd, text, strlen(text), MSG_NOSIGNAL));
+}
+
+size_t pair_hear(fixture_t* f, int fd, char* to, size_t cap) {
+  ssize_t n;
+  while ((n = recv(fd, to, cap, MSG_DONTWAIT)) < 0) run_for(f, 1);
+  return (size_t)n;
 }
 
 void part(fixture_t* f, uvsmtp_session_t* s, peer_t* peer) {

@@ -56,6 +56,10 @@ call_t quit(fixture_t* f, uvsmtp_session_t* s);
 /* Closes it; the peer has played all of its script. */
 void part(fixture_t* f, uvsmtp_session_t* s, peer_t* peer);
 
+/* The other end of a socketpair speaks; and hears, when something comes. */
+void pair_say(int fd, const char* text);
+size_t pair_hear(fixture_t* f, int fd, char* to, size_t cap);
+
 /* A mechanism of the tests' own, "X-OWN", for as many runs as there are: says
  * ping, and ping again to each challenge. */
 typedef struct own_s {
