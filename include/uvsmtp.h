@@ -348,7 +348,7 @@ UVSMTP_EXTERN int uvsmtp_login(uvsmtp_session_t* session,
 /* The same by one mechanism, of the library's or of the caller's own: smtplib's
  * auth(mechanism, authobject). flags: uvsmtp_auth_flags, beside those of the
  * credentials, of which only the secrets count here. UV_EINVAL when they hold
- * nothing that the mechanism could use. */
+ * nothing that the mechanism could use. UV_EALREADY whoever has logged in. */
 UVSMTP_EXTERN int uvsmtp_auth(uvsmtp_session_t* session,
                               const uvsmtp_mech_t* mech,
                               uvsmtp_credentials_t* credentials,
