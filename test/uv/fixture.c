@@ -88,6 +88,19 @@ void fixture_finish(fixture_t* f) {
   assert_int_equal(0, f->heap.octets);
 }
 
+int fixture_begin(void** state) {
+  static fixture_t fixture;
+  if (fixture_setup(state) != 0) return -1;
+  fixture_start(&fixture);
+  *state = &fixture;
+  return 0;
+}
+
+int fixture_end(void** state) {
+  fixture_finish(*state);
+  return fixture_teardown(state);
+}
+
 uvsmtp_session_t* open_session(fixture_t* f, const peer_t* peer,
                                const uvsmtp_session_config_t* config) {
   uvsmtp_session_config_t cfg = UVSMTP_SESSION_CONFIG_INIT;
@@ -101,6 +114,21 @@ uvsmtp_session_t* open_session(fixture_t* f, const peer_t* peer,
   }
   assert_int_equal(0, uvsmtp_session_new(&session, f->env, &cfg));
   return session;
+}
+
+uvsmtp_session_t* session_of(fixture_t* f, const peer_t* peer,
+                             const uvsmtp_target_t* target,
+                             unsigned int flags) {
+  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
+  uvsmtp_target_t t = *target;
+  if (peer != NULL) {
+    if (t.host == NULL) t.host = peer_host(peer);
+    t.port = peer_port(peer);
+  }
+  config.target = &t;
+  config.local_name = "client.example";
+  config.flags = flags;
+  return open_session(f, NULL, &config);
 }
 
 uvsmtp_tls_t* trust(const peer_t* peer, unsigned int flags) {

@@ -72,10 +72,18 @@ void fixture_start_with(fixture_t* f, uvsmtp_resolver_t* resolver);
 /* Runs the loop to its end, closes all and checks that nothing was left. Every
  * session must have been closed. */
 void fixture_finish(fixture_t* f);
+/* For a test that has a loop and an environment to itself, in *state, and
+ * leaves nothing behind. */
+int fixture_begin(void** state);
+int fixture_end(void** state);
 
 /* A session to a peer; config may be NULL. */
 uvsmtp_session_t* open_session(fixture_t* f, const peer_t* peer,
                                const uvsmtp_session_config_t* config);
+/* The same of client.example's, for a target that gets the peer's port, and its
+ * host unless it has one; peer may be NULL. */
+uvsmtp_session_t* session_of(fixture_t* f, const peer_t* peer,
+                             const uvsmtp_target_t* target, unsigned int flags);
 /* Settings that trust the peer's certificate (NULL: nobody's), with
  * uvsmtp_tls_flags. */
 uvsmtp_tls_t* trust(const peer_t* peer, unsigned int flags);

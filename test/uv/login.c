@@ -2,21 +2,6 @@
 /* login.c: see login.h. */
 #include "login.h"
 
-#include <sys/socket.h>
-
-int login_begin(void** state) {
-  static fixture_t fixture;
-  if (fixture_setup(state) != 0) return -1;
-  fixture_start(&fixture);
-  *state = &fixture;
-  return 0;
-}
-
-int login_finish(void** state) {
-  fixture_finish(*state);
-  return fixture_teardown(state);
-}
-
 /* ------------------------------------------------------------ credentials */
 
 uvsmtp_credentials_t* someone(fixture_t* f,
@@ -50,18 +35,11 @@ uvsmtp_credentials_t* joe_anywhere(fixture_t* f) {
 uvsmtp_session_t* session_for(fixture_t* f, const peer_t* peer, int policy,
                               uvsmtp_tls_t* tls,
                               uvsmtp_credentials_t* credentials) {
-  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  uvsmtp_session_t* s = NULL;
-  target.host = peer_host(peer);
-  target.port = peer_port(peer);
   target.tls = policy;
   target.tls_settings = tls;
   target.credentials = credentials;
-  config.target = &target;
-  config.local_name = "client.example";
-  assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
-  return s;
+  return session_of(f, peer, &target, 0);
 }
 
 uvsmtp_session_t* clear_session(fixture_t* f, const peer_t* peer) {
@@ -80,6 +58,15 @@ void connect_to(fixture_t* f, uvsmtp_session_t* s) {
 call_t log_in(fixture_t* f, uvsmtp_session_t* s, uvsmtp_credentials_t* who) {
   call_t call = {0};
   assert_int_equal(0, CALL(&call, f, uvsmtp_login(s, who, on_call, &call)));
+  wait_for(&call);
+  return call;
+}
+
+call_t log_in_by(fixture_t* f, uvsmtp_session_t* s, const uvsmtp_mech_t* mech,
+                 uvsmtp_credentials_t* who, unsigned int flags) {
+  call_t call = {0};
+  assert_int_equal(
+      0, CALL(&call, f, uvsmtp_auth(s, mech, who, flags, on_call, &call)));
   wait_for(&call);
   return call;
 }

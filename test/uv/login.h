@@ -25,9 +25,7 @@
 
 /* Each test has a loop and an environment, and leaves nothing behind. */
 #define LOGIN_TEST(name) \
-  cmocka_unit_test_setup_teardown(name, login_begin, login_finish)
-int login_begin(void** state);
-int login_finish(void** state);
+  cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
 
 /* joe's, of the fixture's memory: what is not given back is noticed. mechs may
  * be NULL. */
@@ -50,6 +48,8 @@ uvsmtp_session_t* clear_session(fixture_t* f, const peer_t* peer);
  * went well. */
 void connect_to(fixture_t* f, uvsmtp_session_t* s);
 call_t log_in(fixture_t* f, uvsmtp_session_t* s, uvsmtp_credentials_t* who);
+call_t log_in_by(fixture_t* f, uvsmtp_session_t* s, const uvsmtp_mech_t* mech,
+                 uvsmtp_credentials_t* who, unsigned int flags);
 call_t deliver(fixture_t* f, uvsmtp_session_t* s);
 call_t quit(fixture_t* f, uvsmtp_session_t* s);
 

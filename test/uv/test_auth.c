@@ -75,18 +75,11 @@ static void clear_text_for_once(void** state) {
                                        "L c2VzYW1l\n" WELCOME QUIT);
   uvsmtp_credentials_t* who = joe(f, "sesame", "PLAIN", 0);
   uvsmtp_session_t* s = clear_session(f, peer);
-  call_t call = {0};
-  assert_int_equal(
-      0, CALL(&call, f,
-              uvsmtp_auth(s, uvsmtp_mech("login"), who, 0, on_call, &call)));
-  wait_for(&call);
+  call_t call = log_in_by(f, s, uvsmtp_mech("login"), who, 0);
   assert_int_equal(UVSMTP_EAUTH, call.status);
   assert_int_equal(UVSMTP_ETLS, call.cause);
-  assert_int_equal(
-      0, CALL(&call, f,
-              uvsmtp_auth(s, uvsmtp_mech("login"), who,
-                          UVSMTP_AUTH_ALLOW_PLAINTEXT, on_call, &call)));
-  wait_for(&call);
+  call =
+      log_in_by(f, s, uvsmtp_mech("login"), who, UVSMTP_AUTH_ALLOW_PLAINTEXT);
   assert_int_equal(0, call.status);
   assert_int_equal(UVSMTP_STATE_AUTH_STEP, call.stage);
   assert_string_equal("LOGIN", uvsmtp_session_auth(s));
@@ -135,14 +128,10 @@ static void a_local_server_may_be_told(void** state) {
                                                 : GREETED OFFERS("PLAIN") QUIT);
     uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
     uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-    uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
-    uvsmtp_session_t* s = NULL;
+    uvsmtp_session_t* s;
     call_t login;
-    target.host = cases[i].host != NULL ? cases[i].host : peer_host(peer);
-    target.port = peer_port(peer);
-    config.target = &target;
-    config.local_name = "client.example";
-    assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+    target.host = cases[i].host;
+    s = session_of(f, peer, &target, 0);
     if (cases[i].given) {
       open_given(s, peer);
     } else {
@@ -172,8 +161,7 @@ static void a_pair_is_not_a_local_server(void** state) {
     uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
     uvsmtp_connection_t connection = UVSMTP_CONNECTION_INIT;
     uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-    uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
-    uvsmtp_session_t* s = NULL;
+    uvsmtp_session_t* s;
     call_t call;
     char heard[128];
     size_t n;
@@ -184,9 +172,7 @@ static void a_pair_is_not_a_local_server(void** state) {
       make_abstract(fds);
     target.tls_name = "mx.example";
     target.credentials = targeted ? who : NULL;
-    config.target = &target;
-    config.local_name = "client.example";
-    assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+    s = session_of(f, NULL, &target, 0);
     connection.fd = fds[0];
     assert_int_equal(0, uvsmtp_open(s, &connection, NULL, NULL));
     memset(&call, 0, sizeof(call));
@@ -226,28 +212,19 @@ static void a_stranger_within_tls(void** state) {
   for (i = 0; i < 4; i++) {
     char script[1024];
     uvsmtp_credentials_t* who = joe(f, "sesame", NULL, cases[i].auth);
-    uvsmtp_tls_config_t config = UVSMTP_TLS_CONFIG_INIT;
-    uvsmtp_tls_t* tls = NULL;
-    uvsmtp_session_t* s;
     uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-    uvsmtp_session_config_t session = UVSMTP_SESSION_CONFIG_INIT;
+    uvsmtp_session_t* s;
+    uvsmtp_tls_t* tls;
     call_t login;
     peer_t* peer;
     snprintf(script, sizeof(script), "%s%s%s",
              GREETED OFFERS_TLS("PLAIN") STARTTLS OFFERS("PLAIN"),
              cases[i].told ? AUTH_PLAIN WELCOME : "", QUIT);
     peer = peer_play(0, script);
-    config.ca.base = peer_certificate(peer);
-    config.ca.len = strlen(peer_certificate(peer));
-    config.flags = cases[i].tls;
-    assert_int_equal(0, uvsmtp_tls_new(&tls, &config, NULL));
-    target.host = peer_host(peer);
-    target.port = peer_port(peer);
+    tls = trust(peer, cases[i].tls);
     target.tls_settings = tls;
     target.tls_name = cases[i].name;
-    session.target = &target;
-    session.local_name = "client.example";
-    assert_int_equal(0, uvsmtp_session_new(&s, f->env, &session));
+    s = session_of(f, peer, &target, 0);
     connect_to(f, s);
     login = log_in(f, s, who);
     assert_int_equal(cases[i].told ? 0 : UVSMTP_EAUTH, login.status);
@@ -364,8 +341,7 @@ static void every_way_in_logs_in(void** state) {
   }
 }
 
-static void implicit_tls_is_enough(void** state) {
-  fixture_t* f = *state;
+static void over_implicit_tls(fixture_t* f, int given) {
   peer_t* peer = peer_play(
       0, "TLS\n" GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
   uvsmtp_tls_t* tls = trust(peer, 0);
@@ -373,27 +349,24 @@ static void implicit_tls_is_enough(void** state) {
   uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
   uvsmtp_credentials_unref(who);
   uvsmtp_tls_unref(tls);
-  connect_to(f, s);
-  assert_int_equal(0, deliver(f, s).status);
-  quit(f, s);
-  part(f, s, peer);
-}
-
-/* Over a connection of the caller's own, too. */
-static void a_given_connection_logs_in(void** state) {
-  fixture_t* f = *state;
-  peer_t* peer = peer_play(
-      0, "TLS\n" GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
-  uvsmtp_tls_t* tls = trust(peer, 0);
-  uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_IMPLICIT, tls, who);
-  uvsmtp_credentials_unref(who);
-  uvsmtp_tls_unref(tls);
-  open_given(s, peer);
+  if (given) {
+    open_given(s, peer);
+  } else {
+    connect_to(f, s);
+  }
   assert_int_equal(0, deliver(f, s).status);
   assert_string_equal("PLAIN", uvsmtp_session_auth(s));
   quit(f, s);
   part(f, s, peer);
+}
+
+static void implicit_tls_is_enough(void** state) {
+  over_implicit_tls(*state, 0);
+}
+
+/* Over a connection of the caller's own, too. */
+static void a_given_connection_logs_in(void** state) {
+  over_implicit_tls(*state, 1);
 }
 
 /* After LHLO as well (RFC 2033 5). */
@@ -403,16 +376,10 @@ static void lmtp_logs_in(void** state) {
                            "C LHLO client.example\n S 250-peer\n"
                            "S 250 AUTH PLAIN\n" AUTH_PLAIN WELCOME SENT QUIT);
   uvsmtp_credentials_t* who = joe_anywhere(f);
-  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  uvsmtp_session_t* s = NULL;
-  target.host = peer_host(peer);
-  target.port = peer_port(peer);
+  uvsmtp_session_t* s;
   target.credentials = who;
-  config.flags = UVSMTP_SESSION_LMTP;
-  config.target = &target;
-  config.local_name = "client.example";
-  assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
+  s = session_of(f, peer, &target, UVSMTP_SESSION_LMTP);
   uvsmtp_credentials_unref(who);
   connect_to(f, s);
   assert_int_equal(0, deliver(f, s).status);
@@ -538,26 +505,16 @@ static void a_mechanism_that_is_not_offered(void** state) {
   call = log_in(f, s, who);
   assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
   assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
-  assert_int_equal(
-      0, CALL(&call, f,
-              uvsmtp_auth(s, uvsmtp_mech("CRAM-MD5"), who,
-                          UVSMTP_AUTH_ALLOW_PLAINTEXT, on_call, &call)));
-  wait_for(&call);
+  call = log_in_by(f, s, uvsmtp_mech("CRAM-MD5"), who,
+                   UVSMTP_AUTH_ALLOW_PLAINTEXT);
   assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
   /* Asked for by force, the server says it. */
-  assert_int_equal(
-      0, CALL(&call, f,
-              uvsmtp_auth(s, uvsmtp_mech("CRAM-MD5"), who,
-                          UVSMTP_AUTH_ALLOW_PLAINTEXT | UVSMTP_AUTH_FORCE,
-                          on_call, &call)));
-  wait_for(&call);
+  call = log_in_by(f, s, uvsmtp_mech("CRAM-MD5"), who,
+                   UVSMTP_AUTH_ALLOW_PLAINTEXT | UVSMTP_AUTH_FORCE);
   assert_int_equal(UVSMTP_EAUTH, call.status);
   assert_int_equal(504, call.code);
   /* That credentials are forced is about the mechanisms that they name. */
-  assert_int_equal(0, CALL(&call, f,
-                           uvsmtp_auth(s, uvsmtp_mech("SCRAM-SHA-1"), forced, 0,
-                                       on_call, &call)));
-  wait_for(&call);
+  call = log_in_by(f, s, uvsmtp_mech("SCRAM-SHA-1"), forced, 0);
   assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
   call = log_in(f, s, forced);
   assert_int_equal(UVSMTP_EAUTH, call.status);

@@ -5,20 +5,6 @@
 #include "clock.h"
 #include "fixture.h"
 
-/* Each test has a loop and an environment, and leaves nothing behind. */
-static int begin(void** state) {
-  static fixture_t fixture;
-  if (fixture_setup(state) != 0) return -1;
-  fixture_start(&fixture);
-  *state = &fixture;
-  return 0;
-}
-
-static int finish(void** state) {
-  fixture_finish(*state);
-  return fixture_teardown(state);
-}
-
 /* Finds a remark of a trace. */
 typedef struct remark_s {
   const char* want;
@@ -37,18 +23,11 @@ static void on_trace(void* arg, int kind, const char* text, size_t len) {
 static uvsmtp_session_t* session_to(fixture_t* f, const peer_t* peer,
                                     uvsmtp_tls_t* tls, int policy,
                                     const char* name) {
-  uvsmtp_session_config_t config = UVSMTP_SESSION_CONFIG_INIT;
   uvsmtp_target_t target = UVSMTP_TARGET_INIT;
-  uvsmtp_session_t* s = NULL;
-  target.host = peer_host(peer);
-  target.port = peer_port(peer);
   target.tls = policy;
   target.tls_settings = tls;
   target.tls_name = name;
-  config.target = &target;
-  config.local_name = "client.example";
-  assert_int_equal(0, uvsmtp_session_new(&s, f->env, &config));
-  return s;
+  return session_of(f, peer, &target, 0);
 }
 
 /* All that a test has made; the peer has played its script. */
@@ -821,7 +800,8 @@ static void out_of_memory_at_any_time(void** state) {
   (void)state;
 }
 
-#define TLS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define TLS_TEST(name) \
+  cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
