@@ -238,6 +238,20 @@ static void a_stranger_within_tls(void** state) {
 
 /* ------------------------------------------------------ those of the target */
 
+/* Sends a message by a target that has these, and lets go of them; what that
+ * came to, when the session has ended. */
+static call_t deliver_as(fixture_t* f, peer_t* peer, int policy,
+                         uvsmtp_credentials_t* who) {
+  uvsmtp_session_t* s = session_for(f, peer, policy, NULL, who);
+  call_t send;
+  uvsmtp_credentials_unref(who);
+  connect_to(f, s);
+  send = deliver(f, s);
+  quit(f, s);
+  part(f, s, peer);
+  return send;
+}
+
 /* Where TLS would be as it comes, it is required. */
 static void credentials_want_tls(void** state) {
   fixture_t* f = *state;
@@ -246,16 +260,9 @@ static void credentials_want_tls(void** state) {
   size_t i;
   for (i = 0; i < 3; i++) {
     peer_t* peer = peer_play(0, GREETED OFFERS("PLAIN") QUIT);
-    uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
-    uvsmtp_session_t* s = session_for(f, peer, policies[i], NULL, who);
-    call_t send;
-    uvsmtp_credentials_unref(who);
-    connect_to(f, s);
-    send = deliver(f, s);
+    call_t send = deliver_as(f, peer, policies[i], joe(f, "sesame", NULL, 0));
     assert_int_equal(UVSMTP_ETLS, send.status);
     assert_int_equal(UVSMTP_ENOTSUPPORTED, send.cause);
-    quit(f, s);
-    part(f, s, peer);
   }
 }
 
@@ -278,18 +285,12 @@ static void credentials_without_tls(void** state) {
         peer_play(0, told ? GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT
                           : GREETED OFFERS("PLAIN") QUIT);
     uvsmtp_credentials_t* who = joe(f, "sesame", NULL, cases[i].flags);
-    uvsmtp_session_t* s = session_for(f, peer, cases[i].policy, NULL, who);
-    call_t send;
-    uvsmtp_credentials_unref(who);
-    connect_to(f, s);
-    send = deliver(f, s);
+    call_t send = deliver_as(f, peer, cases[i].policy, who);
     assert_int_equal(told ? 0 : UVSMTP_EAUTH, send.status);
     assert_int_equal(told ? 0 : UVSMTP_ETLS, send.cause);
     assert_int_equal(
         told ? UVSMTP_OUTCOME_ACCEPTED : UVSMTP_OUTCOME_NOT_ATTEMPTED,
         send.outcome);
-    quit(f, s);
-    part(f, s, peer);
   }
 }
 
@@ -299,12 +300,7 @@ static void credentials_of_a_local_target(void** state) {
   peer_t* peer = peer_play(
       PEER_UNIX, GREETED OFFERS("PLAIN") AUTH_PLAIN WELCOME SENT QUIT);
   uvsmtp_credentials_t* who = joe(f, "sesame", NULL, 0);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_DEFAULT, NULL, who);
-  uvsmtp_credentials_unref(who);
-  connect_to(f, s);
-  assert_int_equal(0, deliver(f, s).status);
-  quit(f, s);
-  part(f, s, peer);
+  assert_int_equal(0, deliver_as(f, peer, UVSMTP_TLS_DEFAULT, who).status);
 }
 
 /* hello, MAIL and a message each log in first, once. */
@@ -528,17 +524,10 @@ static void a_mechanism_that_is_not_offered(void** state) {
 static void a_server_without_auth(void** state) {
   fixture_t* f = *state;
   peer_t* peer = peer_play(0, GREETED HELLO QUIT);
-  uvsmtp_credentials_t* who = joe_anywhere(f);
-  uvsmtp_session_t* s = session_for(f, peer, UVSMTP_TLS_NONE, NULL, who);
-  call_t call;
-  uvsmtp_credentials_unref(who);
-  connect_to(f, s);
-  call = deliver(f, s);
-  assert_int_equal(UVSMTP_ENOTSUPPORTED, call.status);
-  assert_int_equal(UVSMTP_STATE_AUTH, call.stage);
-  assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, call.outcome);
-  quit(f, s);
-  part(f, s, peer);
+  call_t send = deliver_as(f, peer, UVSMTP_TLS_NONE, joe_anywhere(f));
+  assert_int_equal(UVSMTP_ENOTSUPPORTED, send.status);
+  assert_int_equal(UVSMTP_STATE_AUTH, send.stage);
+  assert_int_equal(UVSMTP_OUTCOME_NOT_ATTEMPTED, send.outcome);
 }
 
 static void calls_that_are_refused(void** state) {

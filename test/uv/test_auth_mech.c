@@ -300,51 +300,48 @@ static void it_is_interrupted(void** state) {
 
 enum { PIECES = 40 };
 
+/* The first piece of a login, where each takes so long; the turn it was in. */
+static int compute(scene_t* c, fixture_t* f, turns_t* turns, uint64_t each) {
+  set_up(c, f, UVSMTP_MECH_CLIENT_FIRST,
+         START PING PONG "L cGluZw==\n" WELCOME QUIT);
+  c->own.again = PIECES;
+  turns_start(turns, f);
+  ticks = each;
+  begin(c);
+  run_until(f, &c->own.steps, 1);
+  return turns->n;
+}
+
+static void computed(scene_t* c, turns_t* turns) {
+  ticks = 0;
+  assert_int_equal(0, c->login.status);
+  assert_int_equal(2 * (PIECES + 1), c->own.steps);
+  quit(c->f, c->session);
+  turns_stop(turns);
+  leave(c);
+}
+
 /* A piece that uses up its turn has it for itself; the first one begins in that
  * of the reply before it. */
 static void pieces_take_turns(void** state) {
   scene_t c;
   turns_t turns;
-  int before;
-  set_up(&c, *state, UVSMTP_MECH_CLIENT_FIRST,
-         START PING PONG "L cGluZw==\n" WELCOME QUIT);
-  c.own.again = PIECES;
-  turns_start(&turns, c.f);
-  ticks = 2000000;
-  begin(&c);
-  run_until(c.f, &c.own.steps, 1);
-  before = turns.n;
+  int before = compute(&c, *state, &turns, 2000000);
   run_until(c.f, &c.own.steps, PIECES + 1);
   assert_true(turns.n - before >= PIECES - 1);
   wait_for(&c.login);
-  ticks = 0;
-  assert_int_equal(0, c.login.status);
-  assert_int_equal(2 * (PIECES + 1), c.own.steps);
-  quit(c.f, c.session);
-  turns_stop(&turns);
-  leave(&c);
+  computed(&c, &turns);
 }
 
 /* One that is quick is not made to wait. */
 static void quick_pieces_share_a_turn(void** state) {
   scene_t c;
   turns_t turns;
-  int before;
-  set_up(&c, *state, UVSMTP_MECH_CLIENT_FIRST,
-         START PING PONG "L cGluZw==\n" WELCOME QUIT);
-  c.own.again = PIECES;
-  turns_start(&turns, c.f);
-  ticks = 1; /* some real time passes, too */
-  begin(&c);
-  run_until(c.f, &c.own.steps, 1);
-  before = turns.n;
+  /* Some real time passes, too. */
+  int before = compute(&c, *state, &turns, 1);
   wait_for(&c.login);
   assert_true(turns.n - before < PIECES);
-  ticks = 0;
-  assert_int_equal(0, c.login.status);
-  quit(c.f, c.session);
-  turns_stop(&turns);
-  leave(&c);
+  computed(&c, &turns);
 }
 
 /* However long it takes, another session makes progress. */
