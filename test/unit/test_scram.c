@@ -1,164 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* test_scram.c: SCRAM and CRAM-MD5 by the vectors of their RFCs, against
- * servers that say anything else; keys that are shared and kept; and what is
- * left of secrets in memory, which is nothing. Servers that others wrote are in
- * test/server/test_scram.py. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
+/* test_scram.c: SCRAM by the vectors of its RFCs, and against servers that say
+ * anything else. Servers that others wrote are in test/server/test_scram.py. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
-#include "alloc.h"
-#include "exchange.h"
-#include "sasl/scram.h"
+#include "watched.h"
 
 #define AUTH(names) \
   { (char*)(uintptr_t) "AUTH\0" names, sizeof("AUTH\0" names), 0, 0 }
-
-/* What a block held when it was given back. */
-typedef struct watch_s {
-  test_alloc_t alloc; /* first */
-  size_t dirty;       /* blocks with something in them */
-} watch_t;
-
-static watch_t watch;
-
-static void* watch_alloc(void* data, void* ptr, size_t old_size,
-                         size_t new_size) {
-  const char* octets = ptr;
-  size_t i;
-  /* Sentences for people need not be wiped; the exchange itself is no secret,
-   * but is not the mechanisms' either. */
-  if (old_size >= 5 && memcmp(octets, "SCRAM", 5) != 0 &&
-      memcmp(octets, "CRAM-", 5) != 0)
-    for (i = 0; i < old_size; i++)
-      if (octets[i] != 0) {
-        watch.dirty++;
-        break;
-      }
-  return test_alloc(data, ptr, old_size, new_size);
-}
-
-static const uvsmtp_mem_t watched = {sizeof(uvsmtp_mem_t), watch_alloc, &watch};
-
-static uvsmtp_credentials_t* credentials(const char* user, const char* password,
-                                         const char* authzid) {
-  uvsmtp_credentials_config_t c = UVSMTP_CREDENTIALS_CONFIG_INIT;
-  uvsmtp_credentials_t* made = NULL;
-  c.mem = &watched;
-  c.user = user;
-  c.password = password;
-  c.authzid = authzid;
-  assert_int_equal(uvsmtp_credentials_new(&made, &c, NULL), 0);
-  return made;
-}
-
-static void begin(driven_t* d, uvsmtp_credentials_t* c,
-                  const uvsmtp_mech_t* mech) {
-  assert_int_equal(driven_new(d, &watch.alloc, c, "", 0), 0);
-  d->x->mem.alloc = watch_alloc;
-  driven_begin(d, mech, 0);
-}
-
-static void end(driven_t* d) {
-  driven_end(d);
-  d->x->mem.alloc = test_alloc;
-  driven_free(d);
-}
-
-/* Nothing is left, neither blocks nor secrets in those that were given back. */
-static void done(uvsmtp_credentials_t* c) {
-  uvsmtp_credentials_unref(c);
-  assert_int_equal(watch.alloc.blocks, 0);
-  assert_int_equal(watch.dirty, 0);
-}
-
-static int setup(void** state) {
-  (void)state;
-  memset(&watch, 0, sizeof(watch));
-  return 0;
-}
-
-/* A step and the slices that come of it; how many, in *slices. */
-static int told(driven_t* d, const char* text, size_t len, size_t* slices) {
-  int rc;
-  *slices = 0;
-  while ((rc = driven_step(d, text, len)) == UVSMTP_MECH_AGAIN) ++*slices;
-  return rc;
-}
-
-static int tell(driven_t* d, const char* text) {
-  size_t slices;
-  return told(d, text, strlen(text), &slices);
-}
-
-#define SAID(d, text) assert_int_equal(driven_said(d, text, strlen(text)), 1)
-
-static void explained(const driven_t* d, const char* words) {
-  assert_non_null(d->x->detail);
-  if (strstr(d->x->detail, words) == NULL)
-    fail_msg("\"%s\" is not in \"%s\"", words, d->x->detail);
-}
-
-/* ---------------------------------------------------------------- vectors */
-
-typedef struct vector_s {
-  const uvsmtp_mech_t* mech;
-  int alg;
-  const char* nonce;
-  const char* first;
-  const char* server_first;
-  const char* final;
-  const char* server_final;
-} vector_t;
-
-static const vector_t rfc5802 = {
-    &uvsmtp__mech_scram_sha1,
-    UVSMTP__SHA1,
-    "fyko+d2lbbFgONRv9qkxdawL",
-    "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
-    "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
-    "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,"
-    "p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
-    "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
-};
-
-static const vector_t rfc7677 = {
-    &uvsmtp__mech_scram_sha256,
-    UVSMTP__SHA256,
-    "rOprNGfwEbeRWgbNEkqO",
-    "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
-    "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-    "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
-    "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-    "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
-    "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
-};
-
-static const vector_t* const vectors[] = {&rfc5802, &rfc7677};
-
-/* The first message, with the vector's nonce. */
-static void begin_vector(driven_t* d, uvsmtp_credentials_t* c,
-                         const vector_t* v) {
-  begin(d, c, v->mech);
-  assert_int_equal(uvsmtp__scram_first(d->x, v->alg, 0, v->nonce),
-                   UVSMTP_MECH_CONTINUE);
-  SAID(d, v->first);
-}
 
 static void test_vectors(void** state) {
   size_t i;
   (void)state;
   for (i = 0; i < 2; i++) {
     const vector_t* v = vectors[i];
-    uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
+    uvsmtp_credentials_t* c = user_credentials();
     driven_t d;
     size_t slices;
     begin_vector(&d, c, v);
@@ -202,10 +59,9 @@ static void test_flags(void** state) {
 
 /* A nonce of its own each time: 32 characters that may stand there. */
 static void test_nonce(void** state) {
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
+  uvsmtp_credentials_t* c = *state;
   char seen[2][33];
   int i;
-  (void)state;
   for (i = 0; i < 2; i++) {
     const uvsmtp__veil_t* r;
     driven_t d;
@@ -223,7 +79,6 @@ static void test_nonce(void** state) {
     end(&d);
   }
   assert_string_not_equal(seen[0], seen[1]);
-  done(c);
 }
 
 static int bind_it(void* arg, void* buf, size_t len) {
@@ -281,9 +136,8 @@ static void test_binding_flag(void** state) {
       {&uvsmtp__mech_scram_sha256_plus, UVSMTP__SHA256, 1, NULL,
        AUTH("SCRAM-SHA-256-PLUS"), NULL},
   };
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
+  uvsmtp_credentials_t* c = *state;
   size_t i;
-  (void)state;
   for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     const flag_t* row = &rows[i];
     driven_t d;
@@ -312,7 +166,6 @@ static void test_binding_flag(void** state) {
     }
     end(&d);
   }
-  done(c);
 }
 
 typedef struct name_s {
@@ -412,7 +265,7 @@ static void test_too_long(void** state) {
 
 /* ------------------------------------------------------ what a server says */
 
-#define R "r=rOprNGfwEbeRWgbNEkqOserver"
+#define R NONCE
 #define S ",s=W22ZaJ0SNY7soEsUEjb6gQ=="
 #define I ",i=4096"
 
@@ -421,6 +274,25 @@ typedef struct said_s {
   int rc;
   const char* words;
 } said_t;
+
+/* A login whose server says this first: what that comes to, and the words with
+ * which an error is explained. */
+static void hear_first(uvsmtp_credentials_t* c, const char* text, size_t len,
+                       int rc, const char* words) {
+  driven_t d;
+  size_t slices;
+  int got;
+  begin_vector(&d, c, &rfc7677);
+  got = told(&d, text, len, &slices);
+  if (got != rc) fail_msg("%.*s: %d", (int)len, text, got);
+  if (got < 0) {
+    explained(&d, words);
+    assert_null(strstr(d.x->detail, "x=1"));
+    assert_true(strlen(d.x->detail) <= 128);
+    SAID(&d, "");
+  }
+  end(&d);
+}
 
 static void test_server_first(void** state) {
   static const said_t rows[] = {
@@ -503,60 +375,31 @@ static void test_server_first(void** state) {
        "the server says no?[2J???way"},
       {"e=", UVSMTP_EPROTOCOL, "malformed"},
   };
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
   size_t i;
-  (void)state;
-  for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-    driven_t d;
-    int rc;
-    begin_vector(&d, c, &rfc7677);
-    rc = tell(&d, rows[i].text);
-    if (rc != rows[i].rc) fail_msg("%s: %d", rows[i].text, rc);
-    if (rc < 0) {
-      explained(&d, rows[i].words);
-      assert_null(strstr(d.x->detail, "x=1"));
-      SAID(&d, "");
-    }
-    end(&d);
-  }
-  done(c);
+  for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    hear_first(*state, rows[i].text, strlen(rows[i].text), rows[i].rc,
+               rows[i].words);
 }
 
 static void test_server_first_caps(void** state) {
   static char text[4096];
   static const char fits[] = R S I ",x=";
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  driven_t d;
-  size_t slices, n = sizeof(fits) - 1;
-  (void)state;
+  size_t n = sizeof(fits) - 1;
   memset(text, 'y', sizeof(text));
   memcpy(text, fits, n);
-  begin_vector(&d, c, &rfc7677);
-  assert_int_equal(told(&d, text, 2048, &slices), UVSMTP_MECH_CONTINUE);
-  end(&d);
-  begin_vector(&d, c, &rfc7677);
-  assert_int_equal(told(&d, text, 2049, &slices), UVSMTP_EPROTOCOL);
-  explained(&d, "too long");
-  end(&d);
+  hear_first(*state, text, 2048, UVSMTP_MECH_CONTINUE, NULL);
+  hear_first(*state, text, 2049, UVSMTP_EPROTOCOL, "too long");
   /* A NUL is in no value. */
   text[n + 5] = '\0';
-  begin_vector(&d, c, &rfc7677);
-  assert_int_equal(told(&d, text, 100, &slices), UVSMTP_EPROTOCOL);
-  end(&d);
+  hear_first(*state, text, 100, UVSMTP_EPROTOCOL, "malformed");
   /* Salt of 1,024 octets, and of 1,026. */
   n = (size_t)sprintf(text, R ",s=");
   memset(text + n, 'A', 1368);
   strcpy(text + n + 1366, "==" I);
-  begin_vector(&d, c, &rfc7677);
-  assert_int_equal(tell(&d, text), UVSMTP_MECH_CONTINUE);
-  end(&d);
+  hear_first(*state, text, strlen(text), UVSMTP_MECH_CONTINUE, NULL);
   memset(text + n, 'A', 1368);
   strcpy(text + n + 1368, I);
-  begin_vector(&d, c, &rfc7677);
-  assert_int_equal(tell(&d, text), UVSMTP_EPROTOCOL);
-  explained(&d, "salt");
-  end(&d);
-  done(c);
+  hear_first(*state, text, strlen(text), UVSMTP_EPROTOCOL, "salt");
 }
 
 #define V "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
@@ -595,9 +438,8 @@ static void test_server_final(void** state) {
       {"e=invalid-proof," V, UVSMTP_EAUTH, "the server says invalid-proof"},
       {"e=", UVSMTP_EPROTOCOL, "malformed"},
   };
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
+  uvsmtp_credentials_t* c = *state;
   size_t i;
-  (void)state;
   for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
     driven_t d;
     int rc;
@@ -614,7 +456,6 @@ static void test_server_final(void** state) {
     }
     end(&d);
   }
-  done(c);
 }
 
 /* Another password than the server's: it sees that by the proof, we by its
@@ -631,24 +472,12 @@ static void test_wrong_password(void** state) {
   done(c);
 }
 
-static void explains_long(const char* text, size_t len) {
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  driven_t d;
-  size_t slices;
-  begin_vector(&d, c, &rfc7677);
-  assert_int_equal(told(&d, text, len, &slices), UVSMTP_EAUTH);
-  assert_true(strlen(d.x->detail) <= 128);
-  end(&d);
-  done(c);
-}
-
 static void test_long_error(void** state) {
   static char text[9216];
-  (void)state;
   memset(text, 'x', sizeof(text));
   memcpy(text, "e=", 2);
-  explains_long(text, sizeof(text));
-  explains_long(text, 3);
+  hear_first(*state, text, sizeof(text), UVSMTP_EAUTH, "the server says xx");
+  hear_first(*state, text, 3, UVSMTP_EAUTH, "the server says x");
 }
 
 /* --------------------------------------------------------- anything at all */
@@ -695,8 +524,7 @@ static size_t mutate(char* text, size_t i, size_t k) {
   return sizeof(other) + 3;
 }
 
-static void check_mutants(const vector_t* v) {
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
+static void check_mutants(uvsmtp_credentials_t* c, const vector_t* v) {
   char first[256], final[256];
   size_t n = strlen(v->server_first);
   size_t m = strlen(v->server_final);
@@ -718,481 +546,22 @@ static void check_mutants(const vector_t* v) {
       assert_int_equal(content(c, v, v->server_first, n, final, m), 0);
     }
   }
-  done(c);
 }
 
 static void test_mutants(void** state) {
-  (void)state;
-  check_mutants(&rfc5802);
-  check_mutants(&rfc7677);
-}
-
-/* --------------------------------------------------------- keys, made once */
-
-/* server-first with salt number n. */
-static const char* salted(size_t n, const char* count) {
-  static char text[128];
-  char salt[5] = {0};
-  unsigned char raw[3] = {0, 0, (unsigned char)n};
-  uvsmtp__base64_encode(salt, raw, 3);
-  sprintf(text, R ",s=%s,i=%s", salt, count);
-  return text;
-}
-
-/* A login's work with this: how many slices. */
-static size_t work(uvsmtp_credentials_t* c, const vector_t* v,
-                   const char* first) {
-  char text[128];
-  driven_t d;
-  size_t slices;
-  begin(&d, c, v->mech);
-  assert_int_equal(uvsmtp__scram_first(d.x, v->alg, 0, rfc7677.nonce),
-                   UVSMTP_MECH_CONTINUE);
-  uvsmtp__veil_drop(d.x, &d.x->response);
-  strcpy(text, first);
-  assert_int_equal(told(&d, text, strlen(text), &slices), UVSMTP_MECH_CONTINUE);
-  assert_true(d.x->response.len > 0);
-  end(&d);
-  return slices;
-}
-
-static size_t kept(uvsmtp_credentials_t* c) {
-  const uvsmtp__link_t* head = &((uvsmtp__sasl_t*)c)->derived;
-  const uvsmtp__link_t* link;
-  size_t n = 0;
-  for (link = head->next; link != head; link = link->next) n++;
-  return n;
-}
-
-static void test_kept(void** state) {
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  uvsmtp_credentials_t* other = credentials("user", "pencil", NULL);
-  size_t i;
-  (void)state;
-  /* By salt, count and hash, and for these credentials. */
-  assert_int_equal(work(c, &rfc7677, salted(1, "4096")), 64);
-  assert_int_equal(work(c, &rfc7677, salted(1, "4096")), 0);
-  assert_int_equal(work(c, &rfc7677, salted(2, "4096")), 64);
-  assert_int_equal(work(c, &rfc7677, salted(1, "4097")), 64);
-  assert_int_equal(work(c, &rfc7677, salted(1, "4098")), 65);
-  assert_int_equal(work(c, &rfc5802, salted(1, "4096")), 64);
-  assert_int_equal(work(c, &rfc7677, R ",s=AAABAA==,i=4096"), 64);
-  assert_int_equal(work(other, &rfc7677, salted(1, "4096")), 64);
-  assert_int_equal(work(c, &rfc7677, salted(1, "4096")), 0);
-  assert_int_equal(kept(c), 6);
-  uvsmtp_credentials_unref(other);
-  /* Eight, of which the one that was used longest ago goes. */
-  for (i = 10; i < 18; i++)
-    assert_int_equal(work(c, &rfc7677, salted(i, "4096")), 64);
-  assert_int_equal(kept(c), 8);
-  for (i = 10; i < 18; i++)
-    assert_int_equal(work(c, &rfc7677, salted(i, "4096")), 0);
-  assert_int_equal(work(c, &rfc7677, salted(10, "4096")), 0);
-  assert_int_equal(work(c, &rfc7677, salted(18, "4096")), 64);
-  assert_int_equal(kept(c), 8);
-  assert_int_equal(work(c, &rfc7677, salted(10, "4096")), 0);
-  assert_int_equal(work(c, &rfc7677, salted(12, "4096")), 0);
-  assert_int_equal(work(c, &rfc7677, salted(11, "4096")), 64);
-  assert_int_equal(work(c, &rfc7677, salted(13, "4096")), 64);
-  assert_int_equal(kept(c), 8);
-  done(c);
-}
-
-/* Sessions at the same keys at the same time do the work of one, in turn. */
-static void test_shared(void** state) {
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  driven_t d[3];
-  size_t i, slices = 0, open = 3;
-  int over[3] = {0};
-  (void)state;
-  for (i = 0; i < 3; i++) begin_vector(&d[i], c, &rfc7677);
-  while (open > 0) {
-    for (i = 0; i < 3; i++) {
-      int rc;
-      if (over[i]) continue;
-      rc = driven_told(&d[i], rfc7677.server_first);
-      if (rc == UVSMTP_MECH_AGAIN) {
-        slices++;
-        continue;
-      }
-      assert_int_equal(rc, UVSMTP_MECH_CONTINUE);
-      over[i] = 1;
-      open--;
-    }
-  }
-  assert_int_equal(slices, 64);
-  assert_int_equal(kept(c), 1);
-  for (i = 0; i < 3; i++) {
-    SAID(&d[i], rfc7677.final);
-    assert_int_equal(tell(&d[i], rfc7677.server_final), UVSMTP_MECH_SEND);
-    end(&d[i]);
-  }
-  done(c);
-}
-
-/* Who began goes away, another goes on; when nobody is left, what is not
- * finished goes too. */
-static void test_left_alone(void** state) {
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  driven_t d[2];
-  size_t i, slices;
-  (void)state;
-  begin_vector(&d[0], c, &rfc7677);
-  begin_vector(&d[1], c, &rfc7677);
-  for (i = 0; i < 40; i++)
-    assert_int_equal(driven_told(&d[0], rfc7677.server_first),
-                     UVSMTP_MECH_AGAIN);
-  assert_int_equal(driven_told(&d[1], rfc7677.server_first), UVSMTP_MECH_AGAIN);
-  end(&d[0]);
-  assert_int_equal(kept(c), 1);
-  assert_int_equal(
-      told(&d[1], rfc7677.server_first, strlen(rfc7677.server_first), &slices),
-      UVSMTP_MECH_CONTINUE);
-  assert_int_equal(slices, 23);
-  SAID(&d[1], rfc7677.final);
-  end(&d[1]);
-  assert_int_equal(kept(c), 1);
-  begin_vector(&d[0], c, &rfc5802);
-  assert_int_equal(driven_told(&d[0], rfc5802.server_first), UVSMTP_MECH_AGAIN);
-  assert_int_equal(kept(c), 2);
-  end(&d[0]);
-  assert_int_equal(kept(c), 1);
-  done(c);
-}
-
-/* What is in use stays, however much that is. */
-static void test_in_use(void** state) {
-  enum { MANY = 12 };
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  driven_t d[MANY];
-  size_t i;
-  (void)state;
-  assert_int_equal(work(c, &rfc7677, salted(200, "4096")), 64);
-  for (i = 0; i < MANY; i++) {
-    begin_vector(&d[i], c, &rfc7677);
-    assert_int_equal(driven_told(&d[i], salted(i, "4096")), UVSMTP_MECH_AGAIN);
-  }
-  assert_int_equal(kept(c), MANY);
-  for (i = 0; i < MANY; i++)
-    assert_int_equal(tell(&d[i], ""), UVSMTP_MECH_CONTINUE);
-  for (i = 0; i < MANY; i++) end(&d[i]);
-  assert_int_equal(kept(c), 8);
-  for (i = MANY - 8; i < MANY; i++)
-    assert_int_equal(work(c, &rfc7677, salted(i, "4096")), 0);
-  done(c);
-}
-
-/* ----------------------------------------------------------------- memory */
-
-/* One whole login; 0: content, else the error. */
-static int login(uvsmtp_credentials_t* c, const vector_t* v) {
-  driven_t d;
-  int rc;
-  begin(&d, c, v->mech);
-  rc = uvsmtp__scram_first(d.x, v->alg, 0, v->nonce);
-  uvsmtp__veil_drop(d.x, &d.x->response);
-  if (rc == UVSMTP_MECH_CONTINUE) rc = tell(&d, v->server_first);
-  uvsmtp__veil_drop(d.x, &d.x->response);
-  if (rc == UVSMTP_MECH_CONTINUE) rc = tell(&d, v->server_final);
-  end(&d);
-  return rc;
-}
-
-static void test_no_memory(void** state) {
-  size_t i, k, begun = 0;
-  int rc = 0;
-  (void)state;
-  for (k = 0; k < 2; k++) {
-    for (i = 1; i < 100; i++) {
-      uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-      /* Not the exchange's own block. */
-      watch.alloc.fail_at = watch.alloc.requests + 1 + i;
-      rc = login(c, vectors[k]);
-      begun = watch.alloc.failed;
-      watch.alloc.fail_at = 0;
-      watch.alloc.failed = 0;
-      if (begun == 0) {
-        assert_int_equal(rc, UVSMTP_MECH_SEND);
-        uvsmtp_credentials_unref(c);
-        break;
-      }
-      assert_int_equal(rc, -ENOMEM);
-      /* Nothing broken is kept. */
-      assert_int_equal(login(c, vectors[k]), UVSMTP_MECH_SEND);
-      uvsmtp_credentials_unref(c);
-      assert_int_equal(watch.alloc.blocks, 0);
-    }
-    assert_in_range(i, 8, 99);
-  }
-  assert_int_equal(watch.dirty, 0);
-}
-
-/* The last slice has no memory: who shares it fails likewise, who comes later
- * begins anew. */
-static void test_no_memory_shared(void** state) {
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  driven_t d[2];
-  size_t i;
-  (void)state;
-  begin_vector(&d[0], c, &rfc7677);
-  begin_vector(&d[1], c, &rfc7677);
-  for (i = 0; i < 63; i++)
-    assert_int_equal(driven_told(&d[i % 2], rfc7677.server_first),
-                     UVSMTP_MECH_AGAIN);
-  watch.alloc.fail_at = watch.alloc.requests + 1;
-  assert_int_equal(driven_told(&d[0], rfc7677.server_first), -ENOMEM);
-  assert_int_equal(driven_told(&d[1], rfc7677.server_first), -ENOMEM);
-  assert_int_equal(kept(c), 0);
-  assert_int_equal(login(c, &rfc7677), UVSMTP_MECH_SEND);
-  end(&d[0]);
-  end(&d[1]);
-  assert_int_equal(kept(c), 1);
-  done(c);
-}
-
-/* Closed at every place of a login. */
-static void test_cut(void** state) {
-  size_t stop;
-  (void)state;
-  for (stop = 0; stop < 4; stop++) {
-    uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-    driven_t d;
-    begin(&d, c, rfc7677.mech);
-    if (stop > 0)
-      assert_int_equal(
-          uvsmtp__scram_first(d.x, UVSMTP__SHA256, 0, rfc7677.nonce),
-          UVSMTP_MECH_CONTINUE);
-    if (stop > 1)
-      assert_int_equal(driven_told(&d, rfc7677.server_first),
-                       UVSMTP_MECH_AGAIN);
-    if (stop > 2) {
-      uvsmtp__veil_drop(d.x, &d.x->response);
-      assert_int_equal(tell(&d, rfc7677.server_first), UVSMTP_MECH_CONTINUE);
-    }
-    end(&d);
-    done(c);
-  }
-}
-
-/* --------------------------------------------------------------- the stack */
-
-enum { STACK = 256 * 1024 };
-
-/* Only the calls that are looked at: what this test itself says or compares
- * stays off that stack. */
-static driven_t walker;
-static int walked[3];
-
-static void* walk(void* arg) {
-  (void)arg;
-  walked[0] = driven_first(&walker);
-  return NULL;
-}
-
-static void* walk_on(void* arg) {
-  walked[1] = tell(&walker, arg);
-  return NULL;
-}
-
-static void on_stack(char* stack, void* (*run)(void*), void* arg) {
-  pthread_attr_t attr;
-  pthread_t thread;
-  assert_int_equal(pthread_attr_init(&attr), 0);
-  assert_int_equal(pthread_attr_setstack(&attr, stack, STACK), 0);
-  assert_int_equal(pthread_create(&thread, &attr, run, arg), 0);
-  assert_int_equal(pthread_join(thread, NULL), 0);
-  pthread_attr_destroy(&attr);
-}
-
-static int holds(const char* in, size_t n, const void* what, size_t len) {
-  size_t i;
-  for (i = 0; i + len <= n; i++)
-    if (memcmp(in + i, what, len) == 0) return 1;
-  return 0;
-}
-
-/* What the password becomes on the way, as its owner can compute it. */
-static void compute(unsigned char keys[5][32]) {
-  uvsmtp__mem_t mem = {test_alloc, &watch.alloc};
-  uvsmtp__hmac_t* hmac;
-  unsigned char u[32];
-  char salt[32];
-  uvsmtp_slice_t part = {salt, 20};
-  int i, k;
-  assert_int_equal(uvsmtp__base64_decode(salt, "W22ZaJ0SNY7soEsUEjb6gQ==", 24),
-                   16);
-  memcpy(salt + 16, "\0\0\0\1", 4);
-  memset(keys, 0, 5 * 32);
-  assert_int_equal(uvsmtp__hmac_new(&hmac, &mem, UVSMTP__SHA256, "pencil", 6),
-                   0);
-  for (i = 0; i < 4096; i++) {
-    assert_int_equal(uvsmtp__hmac(hmac, &part, 1, u), 0);
-    for (k = 0; k < 32; k++) keys[0][k] ^= u[k];
-    part.base = u;
-    part.len = 32;
-  }
-  memcpy(keys[4], u, 32);
-  uvsmtp__hmac_free(hmac);
-  assert_int_equal(uvsmtp__hmac_new(&hmac, &mem, UVSMTP__SHA256, keys[0], 32),
-                   0);
-  part.base = "Client Key";
-  part.len = 10;
-  assert_int_equal(uvsmtp__hmac(hmac, &part, 1, keys[1]), 0);
-  part.base = "Server Key";
-  assert_int_equal(uvsmtp__hmac(hmac, &part, 1, keys[2]), 0);
-  uvsmtp__hmac_free(hmac);
-  assert_int_equal(uvsmtp__hash(UVSMTP__SHA256, keys[1], 32, keys[3]), 0);
-}
-
-/* How many blocks in use have the octets in them. */
-static size_t holding(const unsigned char* octets) {
-  static const char* secrets[2];
-  char text[9] = {0};
-  size_t at, n;
-  /* Without a NUL: some eight of them. */
-  for (at = 0; memchr(octets + at, 0, 8) != NULL; at++) assert_true(at < 24);
-  memcpy(text, octets + at, 8);
-  secrets[0] = text;
-  watch.alloc.secrets = secrets;
-  n = test_alloc_holding(&watch.alloc);
-  watch.alloc.secrets = NULL;
-  return n;
-}
-
-/* Neither the salted password nor a key is on the stack, or in any block but
- * where the keys are kept. */
-static void test_stack(void** state) {
-  static const char* const names[] = {"SaltedPassword", "ClientKey",
-                                      "ServerKey", "StoredKey", "U"};
-  uvsmtp_credentials_t* c = credentials("user", "pencil", NULL);
-  unsigned char keys[5][32];
-  char text[256];
-  char* stack = NULL;
-  size_t i, at;
-  (void)state;
-  compute(keys);
-  assert_int_equal(posix_memalign((void**)&stack, 4096, STACK), 0);
-  memset(stack, 0, STACK);
-  begin(&walker, c, rfc7677.mech);
-  on_stack(stack, walk, NULL);
-  assert_int_equal(walked[0], UVSMTP_MECH_CONTINUE);
-  /* Our nonce, and the rest of the vector. */
-  at = (size_t)sprintf(text, "r=%.32s!", (char*)walker.x->response.base + 12);
-  strcpy(text + at, ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
-  uvsmtp__veil_drop(walker.x, &walker.x->response);
-  on_stack(stack, walk_on, text);
-  assert_int_equal(walked[1], UVSMTP_MECH_CONTINUE);
-  for (i = 0; i < 5; i++)
-    for (at = 0; at + 8 <= 32; at += 8)
-      if (holds(stack, STACK, keys[i] + at, 8))
-        fail_msg("%s is on the stack", names[i]);
-  assert_int_equal(holds((const char*)keys, sizeof(keys), keys[2] + 8, 8), 1);
-  assert_int_equal(holding(keys[0]), 0);
-  assert_int_equal(holding(keys[1]), 1);
-  assert_int_equal(holding(keys[2]), 1);
-  assert_int_equal(holding(keys[3]), 0);
-  assert_int_equal(holding(keys[4]), 0);
-  end(&walker);
-  free(stack);
-  done(c);
-}
-
-/* --------------------------------------------------------------- CRAM-MD5 */
-
-static void test_cram_md5(void** state) {
-  uvsmtp_credentials_t* c = credentials("tim", "tanstaaftanstaaf", NULL);
-  driven_t d;
-  (void)state;
-  begin(&d, c, &uvsmtp__mech_cram_md5);
-  assert_int_equal(
-      driven_told(&d, "<1896.697170952@postoffice.reston.mci.net>"),
-      UVSMTP_MECH_SEND);
-  SAID(&d, "tim b913a602c7eda7a495b4e6e7334d3890");
-  /* One challenge is all there is. */
-  assert_int_equal(
-      driven_told(&d, "<1897.697170952@postoffice.reston.mci.net>"),
-      UVSMTP_EPROTOCOL);
-  explained(&d, "second");
-  SAID(&d, "");
-  /* A new run is a new one. */
-  driven_end(&d);
-  driven_begin(&d, &uvsmtp__mech_cram_md5, 0);
-  assert_int_equal(
-      driven_told(&d, "<1896.697170952@postoffice.reston.mci.net>"),
-      UVSMTP_MECH_SEND);
-  end(&d);
-  done(c);
-}
-
-/* A password longer than a block is its hash; a name may have blanks. */
-static void test_cram_md5_long(void** state) {
-  uvsmtp_credentials_t* c = credentials(
-      "ada l\303\266velace",
-      "0123456789012345678901234567890123456789012345678901234567890123456789",
-      NULL);
-  static const char octets[] = "\0\377<x>\r\n";
-  driven_t d;
-  (void)state;
-  begin(&d, c, &uvsmtp__mech_cram_md5);
-  assert_int_equal(driven_step(&d, octets, 7), UVSMTP_MECH_SEND);
-  SAID(&d, "ada l\303\266velace 218b5d8ae8e00c6ce3b871a668c8eb5a");
-  end(&d);
-  done(c);
-}
-
-static void test_cram_md5_bad(void** state) {
-  uvsmtp_credentials_t* c = credentials("tim", "tanstaaf", NULL);
-  uvsmtp_credentials_t* no = credentials("tim", "tanstaaf", "boss");
-  driven_t d;
-  size_t i;
-  (void)state;
-  begin(&d, c, &uvsmtp__mech_cram_md5);
-  assert_int_equal(driven_told(&d, ""), UVSMTP_EPROTOCOL);
-  explained(&d, "empty");
-  SAID(&d, "");
-  end(&d);
-  begin(&d, no, &uvsmtp__mech_cram_md5);
-  assert_int_equal(driven_told(&d, "<1@x>"), -EINVAL);
-  explained(&d, "authzid");
-  SAID(&d, "");
-  end(&d);
-  for (i = 1; i <= 2; i++) {
-    begin(&d, c, &uvsmtp__mech_cram_md5);
-    watch.alloc.fail_at = watch.alloc.requests + i;
-    assert_int_equal(driven_told(&d, "<1@x>"), -ENOMEM);
-    end(&d);
-  }
-  uvsmtp_credentials_unref(no);
-  done(c);
+  check_mutants(*state, &rfc5802);
+  check_mutants(*state, &rfc7677);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(test_vectors, setup),
-      cmocka_unit_test_setup(test_flags, setup),
-      cmocka_unit_test_setup(test_nonce, setup),
-      cmocka_unit_test_setup(test_binding_flag, setup),
-      cmocka_unit_test_setup(test_names, setup),
-      cmocka_unit_test_setup(test_bound, setup),
-      cmocka_unit_test_setup(test_unfit, setup),
-      cmocka_unit_test_setup(test_too_long, setup),
-      cmocka_unit_test_setup(test_server_first, setup),
-      cmocka_unit_test_setup(test_server_first_caps, setup),
-      cmocka_unit_test_setup(test_server_final, setup),
-      cmocka_unit_test_setup(test_wrong_password, setup),
-      cmocka_unit_test_setup(test_long_error, setup),
-      cmocka_unit_test_setup(test_mutants, setup),
-      cmocka_unit_test_setup(test_kept, setup),
-      cmocka_unit_test_setup(test_shared, setup),
-      cmocka_unit_test_setup(test_left_alone, setup),
-      cmocka_unit_test_setup(test_in_use, setup),
-      cmocka_unit_test_setup(test_no_memory, setup),
-      cmocka_unit_test_setup(test_no_memory_shared, setup),
-      cmocka_unit_test_setup(test_cut, setup),
-      cmocka_unit_test_setup(test_stack, setup),
-      cmocka_unit_test_setup(test_cram_md5, setup),
-      cmocka_unit_test_setup(test_cram_md5_long, setup),
-      cmocka_unit_test_setup(test_cram_md5_bad, setup),
+      WATCHED_TEST(test_vectors),   WATCHED_TEST(test_flags),
+      USER_TEST(test_nonce),        USER_TEST(test_binding_flag),
+      WATCHED_TEST(test_names),     WATCHED_TEST(test_bound),
+      WATCHED_TEST(test_unfit),     WATCHED_TEST(test_too_long),
+      USER_TEST(test_server_first), USER_TEST(test_server_first_caps),
+      USER_TEST(test_server_final), WATCHED_TEST(test_wrong_password),
+      USER_TEST(test_long_error),   USER_TEST(test_mutants),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
