@@ -19,17 +19,9 @@ static void destroy(uvsmtp_credentials_t* credentials) {
   uvsmtp__free(&mem, sasl, block);
 }
 
-/* Is there what this mechanism needs? What is there, and it can't carry, it
- * says itself, in a sentence. */
 static int fits(const uvsmtp_credentials_t* credentials,
                 const uvsmtp_mech_t* mech) {
-  const uvsmtp__sasl_t* sasl = (const uvsmtp__sasl_t*)credentials;
-  size_t i = 0;
-  while (uvsmtp_mech_at(i) != NULL && uvsmtp_mech_at(i) != mech) i++;
-  if (uvsmtp_mech_at(i) == NULL || mech == &uvsmtp__mech_external) return 1;
-  if (mech == &uvsmtp__mech_oauthbearer || mech == &uvsmtp__mech_xoauth2)
-    return sasl->token_cb != NULL || sasl->token.len > 0;
-  return credentials->user.len > 0 && credentials->password.len > 0;
+  return uvsmtp__mech_has_secret(mech, (const uvsmtp__sasl_t*)credentials);
 }
 
 static const uvsmtp__secrets_t secrets = {uvsmtp__wipe, uvsmtp__base64_encode,
@@ -111,16 +103,11 @@ static int is_own(const uvsmtp__sasl_t* sasl, size_t nown, const char* name,
 
 static const char* unknown_name(const uvsmtp__sasl_t* sasl, size_t nown,
                                 const char* names) {
-  const uvsmtp_mech_t* mech;
   uvsmtp_slice_t s;
-  while ((s = next_name(&names)).len != 0) {
-    size_t i = 0;
-    while ((mech = uvsmtp_mech_at(i)) != NULL &&
-           !uvsmtp__same(s.base, s.len, mech->name, strlen(mech->name)))
-      i++;
-    if (mech == NULL && !is_own(sasl, nown, s.base, s.len))
+  while ((s = next_name(&names)).len != 0)
+    if (uvsmtp__mech_named(s.base, s.len) == NULL &&
+        !is_own(sasl, nown, s.base, s.len))
       return "a mechanism is named that there is not";
-  }
   return NULL;
 }
 
@@ -148,7 +135,7 @@ static const char* choose_all(uvsmtp__sasl_t* sasl, const uvsmtp_mech_t** list,
                               const uvsmtp_credentials_config_t* config) {
   const uvsmtp_credentials_t* c = &sasl->base;
   size_t nown = c->nmechs;
-  int has_token = sasl->token.len != 0 || sasl->token_cb != NULL;
+  int has_token = uvsmtp__mech_has_secret(&uvsmtp__mech_oauthbearer, sasl);
   const uvsmtp_mech_t* mech;
   size_t i;
   /* An empty password is none, but hardly meant to be so. */

@@ -47,12 +47,18 @@ extern const uvsmtp_mech_t uvsmtp__mech_external;
 
 enum { UVSMTP__MECHS = 9 }; /* how many there are */
 
+/* uvsmtp_mech for a name without its NUL. */
+const uvsmtp_mech_t* uvsmtp__mech_named(const char* name, size_t len);
 /* Why mech, one of the library's, can't say these credentials: a sentence,
  * static; or NULL: it can, or is somebody else's. */
 const char* uvsmtp__mech_unfit(const uvsmtp_mech_t* mech,
                                const uvsmtp__sasl_t* sasl);
-/* The same for a step: a mechanism may be asked for that the credentials were
- * not made for. 0, or -EINVAL, explained. */
+/* 1 when the password or the token that it needs is there. What it can't carry
+ * of it, it says itself, in a sentence. */
+int uvsmtp__mech_has_secret(const uvsmtp_mech_t* mech,
+                            const uvsmtp__sasl_t* sasl);
+/* As uvsmtp__mech_unfit, for a step: a mechanism may be asked for that the
+ * credentials were not made for. 0, or -EINVAL, explained. */
 int uvsmtp__mech_begin(const uvsmtp_mech_t* mech, uvsmtp_exchange_t* x);
 /* How many steps the run has had before this one; for a mechanism that has no
  * other use for the exchange's data. */
