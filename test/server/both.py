@@ -101,3 +101,10 @@ def compare(case, script, theirs, ours):
                 wanted.pop(key, None)
         got = {key: ours[i].get(key) for key in wanted}
         case.assertEqual(got, wanted, f"call {i}, {call}: {ours[i]}")
+
+
+def check_listed(case, scripts, differences):
+    """Each difference is shown, and each one shown is listed."""
+    shown = {d.why for script in scripts.values() for d in
+             [*script.differs.values(), *script.wire]}
+    case.assertEqual(shown, set(differences))

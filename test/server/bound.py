@@ -7,6 +7,8 @@ import io
 import threading
 import unittest
 
+from sasl import Cancelled, Talk
+
 PLUS = "SCRAM-SHA-256-PLUS"
 MECHS = (PLUS, "SCRAM-SHA-256", "SCRAM-SHA-1")
 
@@ -145,13 +147,14 @@ class GnuSasl:
     def _step(self, session, text):
         """The status, and what is to be said."""
         out = ctypes.c_char_p()
-        status = self.gsasl.gsasl_step64(session, text.encode(),
+        status = self.gsasl.gsasl_step64(session, base64.b64encode(text),
                                          ctypes.byref(out))
-        return status, (out.value or b"").decode()
+        return status, base64.b64decode(out.value or b"")
 
     def answer(self, dialogue, line):
         """Plays AUTH; whether the connection stays."""
         _, mech, *initial = line.split(" ")
+        talk = Talk(dialogue, *initial[:1])
         with self.turn:
             bound = self.binding(dialogue.connection.binding())
             self.bound = None if bound is None else base64.b64encode(bound)
@@ -160,33 +163,28 @@ class GnuSasl:
                     self.context, mech.encode(),
                     ctypes.byref(session)) != self.OK:
                 return dialogue.say("AUTH", "504 what?") is not None
-            reply = self._run(dialogue, session, mech, initial)
-            self.gsasl.gsasl_finish(session)
+            try:
+                reply = self._run(talk, session, mech)
+            except Cancelled:
+                reply = "501 5.7.0 cancelled"
+            except EOFError:
+                return False
+            finally:
+                self.gsasl.gsasl_finish(session)
         return dialogue.say("AUTH", reply) is not None
 
-    def _run(self, dialogue, session, mech, initial):
-        text = initial[0] if initial else self._ask(dialogue, "")
+    def _run(self, talk, session, mech):
+        text = talk.first()
         status = self.NEEDS_MORE
-        while status == self.NEEDS_MORE and text is not None:
+        while status == self.NEEDS_MORE:
             status, said = self._step(session, text)
             if status == self.OK and said:
-                proof = base64.b64decode(said)
-                said = base64.b64encode(self.forge(proof)).decode()
+                said = self.forge(said)
             if status in (self.OK, self.NEEDS_MORE) and said:
-                text = self._ask(dialogue, said)
-        if text is None:
-            return "501 5.7.0 cancelled"
+                text = talk.ask(said)
         if status != self.OK:
             self.refusals.append((mech, self.gsasl.gsasl_strerror(
                 status).decode()))
             return "535 5.7.8 no"
         self.logins.append(mech)
         return "235 2.7.0 yes"
-
-    @staticmethod
-    def _ask(dialogue, challenge):
-        """The answer to a challenge, None if that is to cancel it."""
-        dialogue.connection.sendall(f"334 {challenge}\r\n".encode())
-        line = dialogue.stream.readline().decode().strip()
-        dialogue.note(line)
-        return None if line == "*" else line

@@ -2,13 +2,13 @@
 """The server's side of AUTH (RFC 4954), for the recorder: who may log in, and by
 which mechanisms, with nothing but Python's own library."""
 import base64
-import hashlib
 import hmac
 import os
 import re
 
 import processes
 from recorder import EXTENSIONS, Recorder
+from scram_server import Server
 
 # Where there is no TLS.
 PLAINTEXT = "--allow-plaintext-auth"
@@ -42,7 +42,6 @@ class Accounts:
         self.token = token
         self.mechs = mechs
         self.refusal = refusal
-        self.iterations = 4096
         self.proof = True  # SCRAM's last message proves the server
         self.logins = []
 
@@ -58,7 +57,7 @@ class Accounts:
         mech = words[1]
         if mech not in self.mechs:
             return dialogue.say("AUTH", "504 5.5.4 no such mechanism") is not None
-        talk = Talk(dialogue, words[2] if len(words) > 2 else None)
+        talk = Talk(dialogue, *words[2:3])
         try:
             user, authzid = getattr(self, "_" + mech.lower().replace("-", "_"))(
                 talk)
@@ -121,44 +120,22 @@ class Accounts:
             raise Refused
         return self._bearer(talk, *(x.decode() for x in found.groups()))
 
-    def _scram(self, talk, hash_name):
-        """RFC 5802 3, without channel binding."""
-        first = talk.first().decode()
-        gs2, bare = re.fullmatch("([ny],(?:a=[^,]*)?,)(.*)", first).groups()
-        user, nonce = re.fullmatch("n=([^,]*),r=(.*)", bare).groups()
-        salt = b"salt of " + hash_name.encode()
-        challenge = (f"r={nonce}server,s={base64.b64encode(salt).decode()},"
-                     f"i={self.iterations}")
-        final = talk.ask(challenge.encode()).decode()
-        without, proof = re.fullmatch("(c=.*,r=.*),p=(.*)", final).groups()
-        channel = base64.b64encode(gs2.encode()).decode()
-        if without != f"c={channel},r={nonce}server":
+    def _scram(self, talk, mech):
+        server = Server(mech, self.password)
+        try:
+            proof = server.final(talk.ask(server.first(talk.first())))
+        except AssertionError:
+            raise Refused from None
+        if server.user != self.user:
             raise Refused
-        message = f"{bare},{challenge},{without}".encode()
-        salted = hashlib.pbkdf2_hmac(hash_name, self.password.encode(), salt,
-                                     self.iterations)
-
-        def mac(key, text):
-            return hmac.new(key, text, hash_name).digest()
-
-        client_key = mac(salted, b"Client Key")
-        stored = hashlib.new(hash_name, client_key).digest()
-        wanted = bytes(a ^ b for a, b in zip(
-            client_key, mac(stored, message), strict=True))
-        user = user.replace("=2C", ",").replace("=3D", "=")
-        if (user, base64.b64decode(proof)) != (self.user, wanted):
-            raise Refused
-        signature = mac(mac(salted, b"Server Key"), message)
-        if not self.proof:
-            signature = signature[::-1]
-        talk.ask(b"v=" + base64.b64encode(signature))
-        return user, gs2.split(",")[1].removeprefix("a=")
+        talk.ask(proof if self.proof else server.lie())
+        return server.user, server.authzid or ""
 
     def _scram_sha_256(self, talk):
-        return self._scram(talk, "sha256")
+        return self._scram(talk, "SCRAM-SHA-256")
 
     def _scram_sha_1(self, talk):
-        return self._scram(talk, "sha1")
+        return self._scram(talk, "SCRAM-SHA-1")
 
 
 def plain(accounts, replies=None, **more):
@@ -179,7 +156,7 @@ def file(text, mode=0o600):
 class Talk:
     """Challenges and responses of one exchange."""
 
-    def __init__(self, dialogue, initial):
+    def __init__(self, dialogue, initial=None):
         self.dialogue = dialogue
         self.initial = None
         if initial is not None:

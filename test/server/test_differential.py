@@ -14,7 +14,7 @@ import io
 import re
 
 import client
-from both import compare, play, replaced
+from both import check_listed, compare, play, replaced
 from pair import InGroups, Ours, Theirs
 from scripts import CONNECT, DIFFERENCES, NOOP, SCRIPTS, Script
 
@@ -24,10 +24,7 @@ class Scripts(client.Case):
     maxDiff = None
 
     def test_differences(self):
-        """Each difference is shown, and each one shown is listed."""
-        shown = {d.why for script in SCRIPTS.values() for d in
-                 [*script.differs.values(), *script.wire]}
-        self.assertEqual(shown, set(DIFFERENCES))
+        check_listed(self, SCRIPTS, DIFFERENCES)
 
     def test_debug(self):
         """Both print what is said on standard error, with the time if asked."""
