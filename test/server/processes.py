@@ -44,9 +44,11 @@ def _terminated(_signum, _frame):
 
 atexit.register(run_cleanups)
 signal.signal(signal.SIGTERM, _terminated)
-# A shell has its background jobs ignore these, and so would what we start.
+# A shell has its background jobs ignore these, nohup the last of them, and so
+# would what we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, _terminated)
 
 
 def have_ipv6():
