@@ -152,7 +152,8 @@ typedef struct uvsmtp_token_query_s uvsmtp_token_query_t;
  * within the library's work: the rules of a source's functions hold. */
 typedef int (*uvsmtp_token_cb)(void* arg, uvsmtp_token_query_t* query);
 
-/* 1 when the server has refused the token before: a new one is needed. */
+/* 1 when the server has refused the one before to this mechanism, so that a new
+ * one is needed: once in a login. */
 UVSMTP_EXTERN int uvsmtp_token_query_refresh(const uvsmtp_token_query_t* query);
 
 /* The answer, exactly once: 0 and a token, which is copied and later wiped, or

@@ -101,9 +101,7 @@ int uvsmtp__scram_first(uvsmtp_exchange_t* x, int alg, int binds,
   if (rc != 0) return rc;
   flag = flag_of(x, alg, binds, binding);
   if (flag == NULL)
-    return fail(x, -ENOTSUP,
-                "SCRAM: this connection can't be bound to, or the server "
-                "doesn't offer it");
+    return fail(x, -ENOTSUP, "SCRAM: this connection can't be bound to");
   size = sizeof(*run) +
          2 * (strlen(flag) + 3 +
               uvsmtp__scram_name_size(uvsmtp_exchange_authzid(x))) +

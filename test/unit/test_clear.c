@@ -89,13 +89,6 @@ static void gone(uvsmtp_credentials_t* credentials) {
   fail_msg("credentials that are still in use are given back");
 }
 
-static int fits(const uvsmtp_credentials_t* credentials,
-                const uvsmtp_mech_t* mech) {
-  (void)credentials;
-  (void)mech;
-  return 1;
-}
-
 static const uvsmtp__secrets_t secrets = {wipe, encode, decode, fits, gone};
 
 /* The walk that is under way: mechanisms have no other way to it. */

@@ -394,7 +394,7 @@ static void test_own(void** state) {
   a.size--;
   expect_refused(&c, "not filled in");
   a.size++;
-  a.flags = 1u << 3;
+  a.flags = 1u << 4;
   expect_refused(&c, "not filled in");
   a.flags = 7;
   list[1] = NULL;

@@ -2,6 +2,8 @@
 /* login.c: see login.h. */
 #include "login.h"
 
+#include <sys/socket.h>
+
 /* ------------------------------------------------------------ credentials */
 
 uvsmtp_credentials_t* someone(fixture_t* f,

@@ -146,8 +146,26 @@ static void a_local_server_may_be_told(void** state) {
   }
 }
 
-/* Whose other end may be a program that goes on over the net: it gets nothing
- * without TLS, by the call or by the target. */
+/* Connects by a name that is no path, as Linux has them. */
+static void make_abstract(int fds[2]) {
+  struct sockaddr_un addr = {0};
+  socklen_t len = sizeof(addr);
+  int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  addr.sun_family = AF_UNIX;
+  /* What is bound to no name is given one. */
+  assert_int_equal(
+      0, bind(listener, (struct sockaddr*)&addr, sizeof(addr.sun_family)));
+  assert_int_equal(0, getsockname(listener, (struct sockaddr*)&addr, &len));
+  assert_int_equal(0, listen(listener, 1));
+  fds[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+  assert_int_equal(0, connect(fds[0], (struct sockaddr*)&addr, len));
+  fds[1] = accept(listener, NULL, NULL);
+  assert_true(fds[1] >= 0);
+  close(listener);
+}
+
+/* Whose other end may be a program that goes on over the net, or anybody's: it
+ * gets nothing without TLS, by the call or by the target. */
 static void a_pair_is_not_a_local_server(void** state) {
   fixture_t* f = *state;
 #if defined(__linux__)

@@ -189,7 +189,9 @@ static void together(void** state) {
     for (i = 0; i < closed; i++) {
       close_session(f, all[i].session);
       assert_int_equal(1, all[i].login.times);
-      assert_int_equal(UV_ECANCELED, all[i].login.status);
+      /* The first may have been done with it before the last began. */
+      if (all[i].login.status != 0)
+        assert_int_equal(UV_ECANCELED, all[i].login.status);
       (void)peer_finish(all[i].peer, NULL);
     }
     for (i = closed; i < SESSIONS; i++) {
