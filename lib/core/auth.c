@@ -260,10 +260,8 @@ static int say(uvsmtp_proto_t* p, uvsmtp_exchange_t* x, int spoken, int* rc) {
 
 /* The exchange of the command in flight, if it is a mechanism's turn. */
 static uvsmtp_exchange_t* thinking(const uvsmtp_proto_t* p) {
-  const uvsmtp__entry_t* e;
-  if (p->fifo_count == 0) return NULL;
-  e = &p->fifo[p->fifo_head];
-  return e->state == S_AUTH_THINK ? uvsmtp__exchange_of(p, e->op) : NULL;
+  if (!uvsmtp__is_thinking(p)) return NULL;
+  return uvsmtp__exchange_of(p, p->fifo[p->fifo_head].op);
 }
 
 uvsmtp_exchange_t* uvsmtp__auth_working(const uvsmtp_proto_t* p) {

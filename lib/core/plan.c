@@ -375,7 +375,7 @@ void uvsmtp__run(uvsmtp_proto_t* p) {
     moved = 0;
     if (p->current != NULL && !p->current->ended && uvsmtp__at_end(p->current))
       end(p, p->current);
-    if (uvsmtp__auth_run(p)) {
+    if (uvsmtp__is_thinking(p) && uvsmtp__auth_run(p)) {
       moved = 1;
       continue;
     }

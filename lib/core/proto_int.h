@@ -180,6 +180,10 @@ const uvsmtp_mech_t* uvsmtp__auth_next(const uvsmtp_proto_t* p,
 void uvsmtp__auth_reset(uvsmtp_exchange_t* x);
 /* A run begins: AUTH_THINK has just been put into flight. */
 void uvsmtp__auth_begin(uvsmtp_proto_t* p, uvsmtp_exchange_t* x);
+/* Is it a mechanism's turn? Asked at each turn of the cursor, so it is here. */
+static inline int uvsmtp__is_thinking(const uvsmtp_proto_t* p) {
+  return p->fifo_count > 0 && p->fifo[p->fifo_head].state == S_AUTH_THINK;
+}
 /* Lets the mechanism go on whose turn it is: 1 when that moved something. */
 int uvsmtp__auth_run(uvsmtp_proto_t* p);
 /* The head of the FIFO if a mechanism has work to do, else NULL. */
