@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cram_md5.c: CRAM-MD5 (RFC 2195): the server's challenge, hashed with the
  * password. It proves nothing of the server. */
-#include <string.h>
-
 #include "sasl/sasl.h"
-
-static int fail(uvsmtp_exchange_t* x, int error, const char* why) {
-  uvsmtp_exchange_explain(x, why, strlen(why));
-  return error;
-}
 
 static int digest(uvsmtp_exchange_t* x, const uvsmtp_slice_t* challenge,
                   unsigned char* out) {
@@ -31,10 +24,12 @@ static int step(const uvsmtp_mech_t* self, uvsmtp_exchange_t* x,
   int rc = uvsmtp__mech_begin(self, x);
   if (rc != 0) return rc;
   if (challenge->len == 0)
-    return fail(x, UVSMTP_EPROTOCOL, "CRAM-MD5: the challenge is empty");
+    return uvsmtp__mech_fail(x, UVSMTP_EPROTOCOL,
+                             "CRAM-MD5: the challenge is empty");
   /* Nothing is kept, so anything but NULL says that this was done. */
   if (uvsmtp_exchange_data(x) != NULL)
-    return fail(x, UVSMTP_EPROTOCOL, "CRAM-MD5: there is a second challenge");
+    return uvsmtp__mech_fail(x, UVSMTP_EPROTOCOL,
+                             "CRAM-MD5: there is a second challenge");
   uvsmtp_exchange_set_data(x, x);
   rc = digest(x, challenge, raw);
   if (rc == 0) {

@@ -206,11 +206,14 @@ int uvsmtp__mech_has_secret(const uvsmtp_mech_t* mech,
   return limits == NULL || has(limits->needs, sasl);
 }
 
+int uvsmtp__mech_fail(uvsmtp_exchange_t* x, int error, const char* why) {
+  uvsmtp_exchange_explain(x, why, strlen(why));
+  return error;
+}
+
 int uvsmtp__mech_begin(const uvsmtp_mech_t* mech, uvsmtp_exchange_t* x) {
   const char* why = uvsmtp__mech_unfit(mech, uvsmtp__sasl_of(x));
-  if (why == NULL) return 0;
-  uvsmtp_exchange_explain(x, why, strlen(why));
-  return -EINVAL;
+  return why == NULL ? 0 : uvsmtp__mech_fail(x, -EINVAL, why);
 }
 
 size_t uvsmtp__mech_turn(uvsmtp_exchange_t* x) {

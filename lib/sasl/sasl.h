@@ -57,6 +57,8 @@ const char* uvsmtp__mech_unfit(const uvsmtp_mech_t* mech,
  * of it, it says itself, in a sentence. */
 int uvsmtp__mech_has_secret(const uvsmtp_mech_t* mech,
                             const uvsmtp__sasl_t* sasl);
+/* Explains a step's failure in a sentence; returns error. */
+int uvsmtp__mech_fail(uvsmtp_exchange_t* x, int error, const char* why);
 /* As uvsmtp__mech_unfit, for a step: a mechanism may be asked for that the
  * credentials were not made for. 0, or -EINVAL, explained. */
 int uvsmtp__mech_begin(const uvsmtp_mech_t* mech, uvsmtp_exchange_t* x);

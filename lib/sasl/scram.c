@@ -42,11 +42,6 @@ typedef struct run_s {
   char text[];                              /* client-first, cbind-input */
 } run_t;
 
-static int fail(uvsmtp_exchange_t* x, int error, const char* why) {
-  uvsmtp_exchange_explain(x, why, strlen(why));
-  return error;
-}
-
 static char* put(char* to, const char* from, size_t len) {
   memcpy(to, from, len);
   return to + len;
@@ -101,7 +96,8 @@ int uvsmtp__scram_first(uvsmtp_exchange_t* x, int alg, int binds,
   if (rc != 0) return rc;
   flag = flag_of(x, alg, binds, binding);
   if (flag == NULL)
-    return fail(x, -ENOTSUP, "SCRAM: this connection can't be bound to");
+    return uvsmtp__mech_fail(x, -ENOTSUP,
+                             "SCRAM: this connection can't be bound to");
   size = sizeof(*run) +
          2 * (strlen(flag) + 3 +
               uvsmtp__scram_name_size(uvsmtp_exchange_authzid(x))) +
@@ -194,10 +190,11 @@ static int server_first(uvsmtp_exchange_t* x, run_t* run,
   ours.base = run->text + run->first_len - run->nonce_len;
   ours.len = run->nonce_len;
   why = uvsmtp__scram_read_first(&c, *said, ours);
-  if (why != NULL) return fail(x, UVSMTP_EPROTOCOL, why);
+  if (why != NULL) return uvsmtp__mech_fail(x, UVSMTP_EPROTOCOL, why);
   n = uvsmtp__base64_decode(raw, c.salt.base, c.salt.len);
   if (n <= 0 || n > UVSMTP__SCRAM_SALT_MAX)
-    return fail(x, UVSMTP_EPROTOCOL, "SCRAM: the server's salt is malformed");
+    return uvsmtp__mech_fail(x, UVSMTP_EPROTOCOL,
+                             "SCRAM: the server's salt is malformed");
   salt.base = (const char*)raw;
   salt.len = (size_t)n;
   rc = set_auth(run, said, &c.nonce);
@@ -267,13 +264,14 @@ static int server_final(uvsmtp_exchange_t* x, run_t* run,
   run->next = OVER;
   if (is_error(said)) return refused(x, said);
   why = uvsmtp__scram_read_final(&verifier, *said);
-  if (why != NULL) return fail(x, UVSMTP_EPROTOCOL, why);
+  if (why != NULL) return uvsmtp__mech_fail(x, UVSMTP_EPROTOCOL, why);
   n = uvsmtp__base64_decode(raw, verifier.base, verifier.len);
   right = n == (ptrdiff_t)size && uvsmtp__equal(raw, run->verifier, size);
   uvsmtp__wipe(raw, sizeof(raw));
   if (!right)
-    return fail(x, UVSMTP_EAUTH,
-                "SCRAM: the server did not prove that it knows the password");
+    return uvsmtp__mech_fail(
+        x, UVSMTP_EAUTH,
+        "SCRAM: the server did not prove that it knows the password");
   return UVSMTP_MECH_SEND;
 }
 
@@ -293,8 +291,8 @@ static int step(uvsmtp_exchange_t* x, int alg, int binds,
     case SERVER_FINAL:
       return server_final(x, run, challenge);
     default:
-      return fail(x, UVSMTP_EPROTOCOL,
-                  "SCRAM: the server goes on behind the end");
+      return uvsmtp__mech_fail(x, UVSMTP_EPROTOCOL,
+                               "SCRAM: the server goes on behind the end");
   }
 }
 
