@@ -36,7 +36,6 @@ const uvsmtp_mech_t* uvsmtp__auth_next(const uvsmtp_proto_t* p,
 }
 
 void uvsmtp__auth_reset(uvsmtp_exchange_t* x) {
-  if (x == NULL) return;
   x->next = 0;
   x->stop = 0;
   x->refused = 0;

@@ -11,14 +11,19 @@
 #include "uvsmtp/proto.h"
 
 enum {
-  UVSMTP__AUTH_LINE_MAX = 12288,  /* base64 of a challenge or a response, and
-                                     CRLF (RFC 4954 4) */
+  UVSMTP__AUTH_LINE_MAX = 12288,  /* base64 of a challenge or a response (RFC
+                                     4954 4) */
   UVSMTP__AUTH_RAW_MAX = 9216,    /* the same decoded */
   UVSMTP__AUTH_COMMAND_MAX = 512, /* AUTH with an initial response and CRLF (RFC
                                      4954 4, RFC 5321 4.5.3.1.4) */
   UVSMTP__AUTH_ROUNDS_MAX = 5,    /* challenges answered: as smtplib's */
   UVSMTP__AUTH_DETAIL_MAX = 4096
 };
+
+/* All that there are. */
+#define UVSMTP__AUTH_FLAGS                      \
+  ((unsigned int)(UVSMTP_AUTH_ALLOW_PLAINTEXT | \
+                  UVSMTP_AUTH_NO_INITIAL_RESPONSE | UVSMTP_AUTH_FORCE))
 
 /* What the engine needs of others where secrets are concerned. */
 typedef struct uvsmtp__secrets_s {

@@ -54,10 +54,8 @@ int uvsmtp__check_mech(const uvsmtp_mech_t* m) {
 }
 
 int uvsmtp__check_auth(const uvsmtp_request_t* r) {
-  unsigned int known = UVSMTP_AUTH_ALLOW_PLAINTEXT |
-                       UVSMTP_AUTH_NO_INITIAL_RESPONSE | UVSMTP_AUTH_FORCE;
   uvsmtp_auth_host_t host;
-  if (r->auth_flags & ~known) return -EINVAL;
+  if (r->auth_flags & ~UVSMTP__AUTH_FLAGS) return -EINVAL;
   if (r->mech == NULL && (r->auth_flags & UVSMTP_AUTH_FORCE)) return -EINVAL;
   if (r->mech != NULL &&
       (uvsmtp__check_mech(r->mech) != 0 ||

@@ -176,7 +176,7 @@ uvsmtp_exchange_t* uvsmtp__exchange_of(const uvsmtp_proto_t* p,
 /* The mechanism that is to be tried next, or NULL. */
 const uvsmtp_mech_t* uvsmtp__auth_next(const uvsmtp_proto_t* p,
                                        uvsmtp_exchange_t* x);
-/* A session without a login may have one anew. NULL is fine. */
+/* A session without a login may have one anew. */
 void uvsmtp__auth_reset(uvsmtp_exchange_t* x);
 /* A run begins: AUTH_THINK has just been put into flight. */
 void uvsmtp__auth_begin(uvsmtp_proto_t* p, uvsmtp_exchange_t* x);

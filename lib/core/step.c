@@ -71,8 +71,7 @@ static int is_loss(int input) {
 }
 
 static int is_auth(int state) {
-  return state == S_AUTH || state == S_AUTH_STEP || state == S_AUTH_THINK ||
-         state == S_AUTH_CANCEL;
+  return uvsmtp__states[state].phase == UVSMTP_PHASE_AUTH;
 }
 
 /* Does the command, having gone well, leave the answer to others? Of a message

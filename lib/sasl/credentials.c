@@ -51,10 +51,7 @@ static const char* own_unfit(const uvsmtp_credentials_config_t* c) {
 }
 
 static const char* config_unfit(const uvsmtp_credentials_config_t* c) {
-  static const unsigned int known = UVSMTP_AUTH_ALLOW_PLAINTEXT |
-                                    UVSMTP_AUTH_NO_INITIAL_RESPONSE |
-                                    UVSMTP_AUTH_FORCE;
-  if ((c->flags & ~known) != 0) return "a flag that there is not";
+  if ((c->flags & ~UVSMTP__AUTH_FLAGS) != 0) return "a flag that there is not";
   if (c->mem != NULL && (c->mem->size < sizeof(*c->mem) || !c->mem->alloc))
     return "memory functions that are not filled in";
   if (c->token != NULL && c->token_cb != NULL)
