@@ -25,6 +25,7 @@
 
 #include "uvsmtp/auth.h"
 #include "uvsmtp/errors.h"
+#include "uvsmtp/message.h"
 #include "uvsmtp/printer.h"
 #include "uvsmtp/proto.h"
 #include "uvsmtp/tls.h"
@@ -368,7 +369,9 @@ UVSMTP_EXTERN const uvsmtp_tls_info_t* uvsmtp_session_tls(
  * release. See uvsmtp_result_* for what comes back. UVSMTP_ESENDER,
  * UVSMTP_ERECIPIENTS, UVSMTP_EDATA, UVSMTP_EHELO, UVSMTP_ENOTSUPPORTED,
  * UVSMTP_EDISCONNECTED, UVSMTP_EUNKNOWN, UVSMTP_ESOURCE, UVSMTP_EPROTOCOL,
- * UV_ETIMEDOUT, UV_ECANCELED, UV_ENOMEM. */
+ * UV_ETIMEDOUT, UV_ECANCELED, UV_ENOMEM. A server that says how many messages
+ * it takes in a session (LIMITS, MAILMAX) gets no more: QUIT instead, and those
+ * behind are not attempted (UVSMTP_EDISCONNECTED, cause UV_EAGAIN). */
 UVSMTP_EXTERN int uvsmtp_send(uvsmtp_session_t* session,
                               const uvsmtp_message_t* message, uvsmtp_cb cb,
                               void* data);
@@ -491,5 +494,6 @@ UVSMTP_EXTERN void uvsmtp_session_unref(uvsmtp_session_t* session);
 #endif
 
 #include "uvsmtp/file.h"
+#include "uvsmtp/send.h"
 
 #endif

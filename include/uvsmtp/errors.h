@@ -34,7 +34,8 @@
   XX(EPROTOCOL, -5011, -5000, NULL, "the server broke the protocol")           \
   XX(EUNKNOWN, -5012, -5000, NULL,                                             \
      "the session ended before the verdict: delivery is unknown")              \
-  XX(ESOURCE, -5013, -5000, NULL, "the source of the message failed")
+  XX(ESOURCE, -5013, -5000, NULL, "the source of the message failed")          \
+  XX(EMESSAGE, -5014, -5000, NULL, "the message's header makes no envelope")
 
 /* The library's own errors. */
 enum uvsmtp_error {

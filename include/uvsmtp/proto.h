@@ -40,9 +40,14 @@ typedef struct uvsmtp_proto_config_s {
   uint32_t max_reply_lines;  /* lines in a reply (512) */
   uvsmtp_trace_cb trace;     /* may be NULL */
   void* trace_arg;
+  /* Writes the A-label form (RFC 5890) of a domain in UTF-8, of len octets, to
+   * out, NUL-terminated: 0, UV_EINVAL (there is none, or not in cap octets),
+   * UV_ENOTSUP, UV_ENOMEM. For servers without SMTPUTF8. A hook; NULL:
+   * UV_ENOTSUP. */
+  int (*to_ascii)(const char* domain, size_t len, char* out, size_t cap);
 } uvsmtp_proto_config_t;
 #define UVSMTP_PROTO_CONFIG_INIT \
-  { sizeof(uvsmtp_proto_config_t), NULL, 0, NULL, 0, 0, 0, NULL, NULL }
+  { sizeof(uvsmtp_proto_config_t), NULL, 0, NULL, 0, 0, 0, NULL, NULL, NULL }
 
 /* What a request asks for. */
 enum uvsmtp_op {
@@ -65,8 +70,12 @@ enum uvsmtp_op {
   UVSMTP_OP_COMMAND = 12,  /* any other command of one line and one reply */
   UVSMTP_OP_SEND = 13,     /* a whole message; HELLO first if needed */
   UVSMTP_OP_STARTTLS = 14, /* STARTTLS and a handshake; HELLO first if needed */
-  UVSMTP_OP_LOGIN = 15     /* AUTH, by one mechanism after the other until one
+  UVSMTP_OP_LOGIN = 15,    /* AUTH, by one mechanism after the other until one
                               succeeds; HELLO first if needed */
+  UVSMTP_OP_EXTENSION = 16, /* as COMMAND, of an extension that has to be
+                              offered; HELLO first if needed */
+  UVSMTP_OP_XCLIENT = 17,   /* likewise, after which the session begins anew */
+  UVSMTP_OP_BURL = 18       /* BURL and a URL, in the place of a BDAT */
 };
 
 /* Any function, to be cast back to what it is. */
@@ -112,11 +121,23 @@ typedef struct uvsmtp_request_s {
                                 of the credentials */
   unsigned int auth_flags;   /* LOGIN: uvsmtp_auth_flags beside theirs */
   const uvsmtp_auth_host_t* auth_host; /* CONNECT, LOGIN; or NULL */
+  const char*
+      keyword; /* EXTENSION, XCLIENT: what has to be offered; options are
+                  then the command's attributes, NAME=value, of which each
+                  name has to be among the keyword's parameters, unless
+                  there are none (ETRN's argument is `text`) */
+  /* SEND: says the envelope where message->from is NULL or nrcpts is 0, once
+   * the body has shown its first octets. Strings that live until the source's
+   * release. 0, or an error (UVSMTP_EMESSAGE ...) with *reason, a static
+   * sentence or NULL. A hook; NULL: the message says all itself. */
+  int (*envelope)(uvsmtp_source_t* body, const char** from,
+                  const char* const** rcpts, size_t* nrcpts,
+                  const char** reason);
 } uvsmtp_request_t;
 #define UVSMTP_REQUEST_INIT(o)                                            \
   {                                                                       \
     sizeof(uvsmtp_request_t), (o), NULL, NULL, 0, NULL, 0, 0, NULL, NULL, \
-        NULL, 0, 0, 0, NULL, NULL, 0, NULL                                \
+        NULL, 0, 0, 0, NULL, NULL, 0, NULL, NULL, NULL                    \
   }
 
 /* A finished request. */
@@ -183,10 +204,16 @@ UVSMTP_EXTERN int uvsmtp_proto_submit(uvsmtp_proto_t* proto,
 /* The transport is connected. Only when wants said OPEN. */
 UVSMTP_EXTERN void uvsmtp_proto_up(uvsmtp_proto_t* proto);
 
-/* The TLS handshake has succeeded. Only when wants said TLS. trusted: the
- * server has proven who it is, or the caller does not want it to; where wants
- * said TRUST it is taken for granted. */
-UVSMTP_EXTERN void uvsmtp_proto_secured(uvsmtp_proto_t* proto, int trusted);
+/* Has a server proven who it is? */
+enum uvsmtp_proof {
+  UVSMTP_PROOF_NONE = 0,
+  UVSMTP_PROOF_WAIVED = 1, /* no, but the caller does not want it to */
+  UVSMTP_PROOF_GIVEN = 2   /* yes: REQUIRETLS wants no less */
+};
+
+/* The TLS handshake has succeeded. Only when wants said TLS. proof: an enum
+ * uvsmtp_proof; where wants said TRUST, NONE counts as WAIVED. */
+UVSMTP_EXTERN void uvsmtp_proto_secured(uvsmtp_proto_t* proto, int proof);
 
 /* Computes a piece. Only when wants says WORK. */
 UVSMTP_EXTERN void uvsmtp_proto_work(uvsmtp_proto_t* proto);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "uvsmtp/errors.h"
+#include "uvsmtp/params.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,7 +65,8 @@ extern "C" {
   XX(AUTH, 37, "AUTH")                                    \
   XX(AUTH_THINK, 38, "AUTH, at work")                     \
   XX(AUTH_STEP, 39, "response to a challenge")            \
-  XX(AUTH_CANCEL, 40, "AUTH, cancelled")
+  XX(AUTH_CANCEL, 40, "AUTH, cancelled")                  \
+  XX(XCLIENT, 41, "XCLIENT")
 
 /* The states. */
 enum uvsmtp_state {
@@ -171,13 +173,19 @@ typedef struct uvsmtp_tls_info_s uvsmtp_tls_info_t;
 UVSMTP_EXTERN const uvsmtp_tls_info_t* uvsmtp_result_tls(
     const uvsmtp_result_t* result);
 
-/* What a mechanism of AUTH had to say of its failure, or NULL: the error that a
- * server sent before it refused a token (JSON, RFC 7628 3.2.2), or a sentence.
- * From the server: escape it before showing it. NUL-terminated; lives as long
- * as the result. */
+/* More about a failure that no reply explains, or NULL: what a mechanism of
+ * AUTH had to say of it (the error that a server sent before it refused a
+ * token, JSON, RFC 7628 3.2.2: escape it before showing it), or, in a sentence,
+ * why a message was refused here. NUL-terminated; lives as long as the result.
+ */
 UVSMTP_EXTERN const char* uvsmtp_result_detail(const uvsmtp_result_t* result);
 
-/* The sender as the caller wrote it, or NULL for calls without one. */
+/* Parameters that the server does not offer and that were left out: a set of
+ * uvsmtp_omitted, see UVSMTP_MAIL_OPTIONAL. */
+UVSMTP_EXTERN unsigned int uvsmtp_result_omitted(const uvsmtp_result_t* result);
+
+/* The sender as the caller, or the header, wrote it, or NULL for calls without
+ * one. */
 UVSMTP_EXTERN const char* uvsmtp_result_sender(const uvsmtp_result_t* result);
 
 /* Octets of message text as encoded on the wire that were given to the
@@ -327,9 +335,13 @@ typedef struct uvsmtp_rcpt_s {
   const char* const* options; /* raw ESMTP parameters such as "NOTIFY=NEVER",
                                  sent as they are after an EHLO session only */
   size_t noptions;
+  unsigned int notify; /* DSN: uvsmtp_dsn_notify; 0: the message's */
+  const char* orcpt; /* DSN: whom the sender wrote to, before aliases: "a@b", or
+                        with its type "rfc822;a@b", "x400;..."; NULL: nothing is
+                        said */
 } uvsmtp_rcpt_t;
 #define UVSMTP_RCPT_INIT(addr) \
-  { sizeof(uvsmtp_rcpt_t), (addr), NULL, 0 }
+  { sizeof(uvsmtp_rcpt_t), (addr), NULL, 0, 0, NULL }
 
 /* How line ends of the body are treated. */
 enum uvsmtp_line_ends {
@@ -346,7 +358,17 @@ enum uvsmtp_message_flags {
   /* One command at a time for this message, whatever the server offers. */
   UVSMTP_MESSAGE_NO_PIPELINING = 1u << 9,
   /* DATA even where CHUNKING is offered. */
-  UVSMTP_MESSAGE_NO_CHUNKING = 1u << 10
+  UVSMTP_MESSAGE_NO_CHUNKING = 1u << 10,
+  /* The text goes out only if every recipient was accepted: the refusal of one
+   * is that of all (UVSMTP_ERECIPIENTS, and its outcome is everybody's). Not
+   * divided into several transactions. Under LMTP the final replies may still
+   * differ. */
+  UVSMTP_MESSAGE_ALL_OR_NOTHING = 1u << 11,
+  /* A text that is not ASCII does not go to a server without 8BITMIME:
+   * UVSMTP_ENOTSUPPORTED with cause UV_EILSEQ. Where it is not seen before, the
+   * session ends with the text cut short. Otherwise it is sent as it is, as
+   * smtplib and curl do. */
+  UVSMTP_MESSAGE_REFUSE_8BIT = 1u << 12
 };
 
 /* Octets of message text, as uvsmtp_result_octets counts them, that have been
@@ -357,7 +379,16 @@ enum uvsmtp_message_flags {
  * to its uvsmtp_result_octets. */
 typedef void (*uvsmtp_progress_cb)(void* arg, uint64_t sent, int64_t total);
 
-/* A message and its envelope: what smtplib's sendmail takes. */
+/* A message and its envelope: what smtplib's sendmail takes.
+ *
+ * It goes out in one transaction, or in several on the same session: where the
+ * server says how many recipients it takes in one (LIMITS, RFC 9422), and where
+ * it refuses some as too many (452, 552, or an enhanced code x.5.3) after it
+ * took others. Each but the first needs a body that can be rewound (memory,
+ * files), else those recipients are deferred. The first transaction in which
+ * none is accepted, of those the server had called too many, is the last. The
+ * results are one list in any case, each recipient with the replies of its own
+ * transaction; the message's reply is that of the first that was accepted. */
 typedef struct uvsmtp_message_s {
   size_t size;
   const char* from; /* "" or "<>": the null reverse-path of a bounce */
@@ -377,11 +408,14 @@ typedef struct uvsmtp_message_s {
   int64_t timeout;
   uvsmtp_progress_cb progress; /* or NULL */
   void* progress_arg;
+  const uvsmtp_mail_params_t* params; /* or NULL; copied */
+  size_t max_header; /* uvsmtp_send_message: octets that the header may have; 0:
+                        1 MiB */
 } uvsmtp_message_t;
 #define UVSMTP_MESSAGE_INIT                                                   \
   {                                                                           \
     sizeof(uvsmtp_message_t), NULL, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, \
-        NULL, NULL                                                            \
+        NULL, NULL, NULL, 0                                                   \
   }
 
 /* ---------------------------------------------------------------- memory */

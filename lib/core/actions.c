@@ -77,12 +77,11 @@ static void note_no_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   p->tls_refused = 1;
 }
 
-/* RFC 3207 4.2: what was learned in clear text is forgotten. */
-static void note_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
-                     const uvsmtp__cause_t* why) {
+/* The session is as behind a greeting: what was learned before is forgotten. */
+static void begin_anew(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                       const uvsmtp__cause_t* why) {
   (void)e;
   (void)why;
-  p->tls = 1;
   uvsmtp__forget_server(p);
   p->helloed = 0;
   p->esmtp = 0;
@@ -92,6 +91,13 @@ static void note_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   if (p->auth == NULL) return;
   p->login_failed = 0;
   uvsmtp__auth_reset(p->auth);
+}
+
+/* RFC 3207 4.2. */
+static void note_tls(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
+                     const uvsmtp__cause_t* why) {
+  p->tls = 1;
+  begin_anew(p, e, why);
 }
 
 /* ------------------------------------------------------------------ AUTH */

@@ -16,7 +16,8 @@ enum {
   UVSMTP__CAP_BINARYMIME = 1u << 5,
   UVSMTP__CAP_ENHANCED = 1u << 6,
   UVSMTP__CAP_DSN = 1u << 7,
-  UVSMTP__CAP_STARTTLS = 1u << 8
+  UVSMTP__CAP_STARTTLS = 1u << 8,
+  UVSMTP__CAP_LIMITS = 1u << 9
 };
 
 typedef struct uvsmtp__caps_s {
@@ -25,6 +26,9 @@ typedef struct uvsmtp__caps_s {
   uint32_t bits;
   uint64_t size_limit; /* of SIZE: 0 for none given, "0" or not a number;
                           saturates at UINT64_MAX */
+  uint32_t rcpt_max;   /* of LIMITS (RFC 9422): RCPTMAX, MAILMAX; 0: none given,
+                          0,   or not a number; saturate at UINT32_MAX */
+  uint32_t mail_max;
 } uvsmtp__caps_t;
 
 /* Reads the lines after the first. Keywords are kept as the server wrote them;

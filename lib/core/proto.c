@@ -202,10 +202,12 @@ void uvsmtp_proto_up(uvsmtp_proto_t* p) {
   p->busy = 0;
 }
 
-void uvsmtp_proto_secured(uvsmtp_proto_t* p, int trusted) {
+void uvsmtp_proto_secured(uvsmtp_proto_t* p, int proof) {
   if (p->busy || !is_shaking(p)) return;
   p->busy = 1;
-  p->trusted = trusted || !uvsmtp__is_optional(p, p->fifo[p->fifo_head].op);
+  p->trusted = proof != UVSMTP_PROOF_NONE ||
+               !uvsmtp__is_optional(p, p->fifo[p->fifo_head].op);
+  p->proven = proof == UVSMTP_PROOF_GIVEN;
   uvsmtp__on_input(p, I_UP, 0);
   uvsmtp__run(p);
   p->busy = 0;

@@ -102,6 +102,7 @@ struct uvsmtp_proto_s {
   uint8_t policy;                 /* uvsmtp_tls_policy of the session */
   unsigned int tls : 1;           /* the transport is secured */
   unsigned int trusted : 1;       /* ... by who has proven who it is */
+  unsigned int proven : 1;        /* ... and really has */
   unsigned int local : 1;         /* nobody can listen */
   unsigned int login_failed : 1;  /* and none has succeeded since */
   unsigned int tls_refused : 1;   /* STARTTLS was, in this session */

@@ -76,6 +76,7 @@ enum {
   XX(note_helo)                \
   XX(note_no_tls)              \
   XX(note_tls)                 \
+  XX(begin_anew)               \
   XX(begin_auth)               \
   XX(take_challenge)           \
   XX(accept_auth)              \

@@ -5,11 +5,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
-#if defined(UVSMTP__IDN)
-#include <idn2.h>
-#endif
 
 #include "core/ascii.h"
+#include "idn.h"
 #include "tls/tls_int.h"
 
 enum {
@@ -75,24 +73,11 @@ static int set_ascii(uvsmtp__tls_name_t* name, const char* text) {
   return 0;
 }
 
-#if defined(UVSMTP__IDN)
 static int set_idn(uvsmtp__tls_name_t* name, const char* text) {
-  uint8_t* out = NULL;
-  int rc = idn2_lookup_u8((const uint8_t*)text, &out,
-                          IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-  if (rc == IDN2_MALLOC) return -ENOMEM;
-  if (rc != IDN2_OK) return -EINVAL;
-  rc = set_ascii(name, (const char*)out);
-  idn2_free(out);
-  return rc;
+  char ascii[DNS_MAX + 2];
+  int rc = uvsmtp__to_ascii(text, strlen(text), ascii, sizeof(ascii));
+  return rc == 0 ? set_ascii(name, ascii) : rc;
 }
-#else
-static int set_idn(uvsmtp__tls_name_t* name, const char* text) {
-  (void)name;
-  (void)text;
-  return -ENOTSUP;
-}
-#endif
 
 int uvsmtp__tls_name_set(uvsmtp__tls_name_t* name, const char* text) {
   const char* p;

@@ -181,10 +181,11 @@ static int step(uvsmtp_session_t* s) {
   return rc;
 }
 
-/* Has the server proven who it is, as far as the caller wants it to? */
-static int is_trusted(const uvsmtp_session_t* s) {
-  return uvsmtp_tls_info_verified(s->tls_info) ||
-         uvsmtp__tls_is_insecure(settings_of(s));
+/* Has the server proven who it is? */
+static int proof_of(const uvsmtp_session_t* s) {
+  if (uvsmtp_tls_info_verified(s->tls_info)) return UVSMTP_PROOF_GIVEN;
+  return uvsmtp__tls_is_insecure(settings_of(s)) ? UVSMTP_PROOF_WAIVED
+                                                 : UVSMTP_PROOF_NONE;
 }
 
 /* The handshake is over, well (0) or not. */
@@ -196,7 +197,7 @@ static int shaken(uvsmtp_session_t* s, int rc) {
   }
   tell(s);
   uvsmtp__enter(s->env);
-  uvsmtp_proto_secured(s->proto, is_trusted(s));
+  uvsmtp_proto_secured(s->proto, proof_of(s));
   uvsmtp__leave(s->env);
   s->again = 1;
   /* What came with the last of it. */

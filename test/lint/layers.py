@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 
 C_HEADERS = r"<(stddef|stdint|string|limits|stdbool|errno)\.h>"
-PUBLIC_PURE = r'"uvsmtp/(auth|types|errors|printer|proto|tls|version)\.h"'
+PUBLIC_PURE = (r'"uvsmtp/(auth|types|errors|message|params|printer|proto|tls|'
+               r'version)\.h"')
 SYSTEM = r"<[a-z0-9_/]+\.h>"
 OWN = r'"[a-z0-9_]+\.(h|def)"'
 
@@ -25,16 +26,18 @@ OWN = r'"[a-z0-9_]+\.(h|def)"'
 # Tests may include anything; that they reach inside is their purpose.
 LAYERS = {
     "include/uvsmtp": [C_HEADERS, PUBLIC_PURE, r'"uvsmtp\.h"'],
-    "include": [C_HEADERS, r"<uv\.h>", PUBLIC_PURE, r'"uvsmtp/file\.h"'],
+    "include": [C_HEADERS, r"<uv\.h>", PUBLIC_PURE, r'"uvsmtp/(file|send)\.h"'],
     "lib/core": [C_HEADERS, PUBLIC_PURE, r'"core/[a-z0-9_]+\.(h|def)"'],
     "lib/tls": [SYSTEM, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
-                PUBLIC_PURE, r'"(core/(ascii|buf|mem|queue)|tls/[a-z0-9_]+)\.h"'],
+                PUBLIC_PURE, r'"(core/(ascii|buf|mem|queue)|tls/[a-z0-9_]+|idn)\.h"'],
     "lib/sasl": [C_HEADERS, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
                  PUBLIC_PURE, r'"(core/(ascii|auth|buf|mem|queue)|sasl/[a-z0-9_]+)\.h"'],
+    "lib/message": [C_HEADERS, PUBLIC_PURE,
+                    r'"(core/(ascii|buf|command|mem)|message/[a-z0-9_]+)\.h"'],
     "lib/uv": [SYSTEM, r'"uvsmtp\.h"', PUBLIC_PURE,
-               r'"((core|uv)/[a-z0-9_]+|tls/tls)\.h"'],
-    "lib": [C_HEADERS, r"<stdlib\.h>", r"<uv\.h>", r'"core/mem\.h"',
-            r'"uvsmtp/(errors|version)\.h"'],
+               r'"((core|uv)/[a-z0-9_]+|tls/tls|message/message|idn)\.h"'],
+    "lib": [C_HEADERS, r"<stdlib\.h>", r"<uv\.h>", r"<idn2\.h>",
+            r'"core/mem\.h"', r'"idn\.h"', r'"uvsmtp/(errors|version)\.h"'],
     "tool": [SYSTEM, r"<uvsmtp(/[a-z]+)?\.h>", r'"uvsmtp\.h"', PUBLIC_PURE,
              OWN],
     # The sink's end of TLS, and the floors that ours is measured against.

@@ -84,7 +84,7 @@ static void test_lists(void** state) {
   };
   test_alloc_t a = {0};
   uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
   char got[300];
   size_t i;
 
@@ -105,7 +105,7 @@ static void test_lists(void** state) {
 static void test_find(void** state) {
   test_alloc_t a = {0};
   uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
 
   (void)state;
   assert_null(uvsmtp__caps_find(&caps, "SIZE"));
@@ -143,7 +143,7 @@ static void test_bits(void** state) {
   };
   test_alloc_t a = {0};
   uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
   size_t i;
 
   (void)state;
@@ -183,7 +183,7 @@ static void test_size(void** state) {
   };
   test_alloc_t a = {0};
   uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
   size_t i;
 
   (void)state;
@@ -200,7 +200,7 @@ static void test_many_mechanisms(void** state) {
   static char text[65536];
   test_alloc_t a = {0};
   uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
   char expected[1000] = "";
   size_t len = 0;
   size_t used = 0;
@@ -226,7 +226,7 @@ static void test_many_lines(void** state) {
   static char text[65536];
   test_alloc_t a = {0};
   uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
   uvsmtp_slice_t keyword;
   uvsmtp_slice_t params;
   size_t cursor = 0;
@@ -259,7 +259,7 @@ static void test_many_lines(void** state) {
 static void test_no_memory(void** state) {
   test_alloc_t a = {0};
   uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
 
   (void)state;
   assert_int_equal(parse(&caps, &mem, "h\nDSN\nSIZE 10"), 0);

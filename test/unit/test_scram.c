@@ -8,7 +8,7 @@
 #include "watched.h"
 
 #define AUTH(names) \
-  { (char*)(uintptr_t) "AUTH\0" names, sizeof("AUTH\0" names), 0, 0 }
+  { (char*)(uintptr_t) "AUTH\0" names, sizeof("AUTH\0" names), 0, 0, 0, 0 }
 
 static void test_vectors(void** state) {
   size_t i;

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* uvsmtp/send.h: messages with the envelope of their header, and the small
+ * extensions. Part of uvsmtp.h, whose rules for every call hold. */
+#ifndef UVSMTP_SEND_H
+#define UVSMTP_SEND_H
+
+#include "uvsmtp.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* As uvsmtp_send, but for a message whose header may say the envelope:
+ * smtplib's send_message. message->from NULL: the sender is the header's;
+ * nrcpts 0: so are the recipients; what is given stands in their place. Bcc and
+ * Resent-Bcc do not go out. The body may be any source: the header is read when
+ * the message's turn comes, before anything is said of it; at most
+ * message->max_header octets. What the header says wrong, or does not say,
+ * fails the message with UVSMTP_EMESSAGE, UVSMTP_OUTCOME_REJECTED, and
+ * uvsmtp_result_detail says why; so does a header over max_header, with cause
+ * UV_EMSGSIZE. The results' addresses are then those of the header. */
+UVSMTP_EXTERN int uvsmtp_send_message(uvsmtp_session_t* session,
+                                      const uvsmtp_message_t* message,
+                                      uvsmtp_cb cb, void* data);
+
+/* ETRN (RFC 1985): asks the server to deliver what it holds for a node: a
+ * domain, "@domain" with its subdomains, or "#queue". As uvsmtp_command: 250 to
+ * 253 and refusals alike are an answer, and uvsmtp_result_reply has it. EHLO
+ * first if needed; UVSMTP_ENOTSUPPORTED when it is not offered. */
+UVSMTP_EXTERN int uvsmtp_etrn(uvsmtp_session_t* session, const char* node,
+                              uvsmtp_cb cb, void* data);
+
+/* An attribute of XCLIENT or XFORWARD: "ADDR", "NAME", ... value NULL:
+ * "[UNAVAILABLE]". */
+typedef struct uvsmtp_attribute_s {
+  const char* name;
+  const char* value;
+} uvsmtp_attribute_t;
+
+/* XFORWARD: tells a content filter whom a message came from; before its MAIL.
+ * The server takes only the attributes that it offers: UVSMTP_ENOTSUPPORTED,
+ * and nothing sent, for others. UVSMTP_ERESPONSE when it refuses. */
+UVSMTP_EXTERN int uvsmtp_xforward(uvsmtp_session_t* session,
+                                  const uvsmtp_attribute_t* attributes,
+                                  size_t n, uvsmtp_cb cb, void* data);
+
+/* XCLIENT: be another client, to a server that lets this one. As XFORWARD;
+ * after it the session begins anew: EHLO, and a login, are said again by who
+ * needs them. */
+UVSMTP_EXTERN int uvsmtp_xclient(uvsmtp_session_t* session,
+                                 const uvsmtp_attribute_t* attributes, size_t n,
+                                 uvsmtp_cb cb, void* data);
+
+/* BURL (RFC 4468), in the place of a uvsmtp_bdat: the server fetches this piece
+ * of the message by an IMAP URL (RFC 4467). Results as uvsmtp_bdat's. Behind a
+ * login; UVSMTP_ENOTSUPPORTED when BURL is not offered. */
+UVSMTP_EXTERN int uvsmtp_burl(uvsmtp_session_t* session, const char* url,
+                              int last, uvsmtp_cb cb, void* data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* params.c: the typed parameters of MAIL and RCPT. */
+#include "core/params.h"

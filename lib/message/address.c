@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* address.c: addresses of RFC 5322. */
+#include "message/message.h"

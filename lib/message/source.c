@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* source.c: a source that reads the header on the way. */
+#include "message/message.h"
