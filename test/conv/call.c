@@ -28,22 +28,33 @@ static const struct {
     {"quit", UVSMTP_OP_QUIT},       {"command", UVSMTP_OP_COMMAND},
     {"send", UVSMTP_OP_SEND},       {"starttls", UVSMTP_OP_STARTTLS},
     {"login", UVSMTP_OP_LOGIN},     {"auth", UVSMTP_OP_LOGIN},
+    {"xclient", UVSMTP_OP_XCLIENT}, {"extension", UVSMTP_OP_EXTENSION},
+    {"burl", UVSMTP_OP_BURL},
 };
 
-static void add_name(names_t* names, const char* text) {
+void add_name(names_t* names, const char* text) {
   names->list = keep_more(names->list, names->n, sizeof(*names->list));
   names->list[names->n++] = keep_text(text, strlen(text));
 }
 
-static rcpt_t* add_rcpt(call_t* call, const char* address) {
+static void no_fate(fate_t* f) {
+  f->begin_at = f->doubt_from = f->doubt_at = f->final_at = NEVER;
+}
+
+rcpt_t* call_rcpt(call_t* call, char* address) {
   rcpt_t* r;
 
   call->rcpts = keep_more(call->rcpts, call->nrcpts, sizeof(*call->rcpts));
   r = &call->rcpts[call->nrcpts++];
   memset(r, 0, sizeof(*r));
-  r->address = keep_text(address, strlen(address));
-  r->final_at = NEVER;
+  r->address = address;
+  no_fate(&r->fate);
   return r;
+}
+
+static rcpt_t* add_rcpt(call_t* call, const char* address) {
+  call->nnamed++;
+  return call_rcpt(call, keep_text(address, strlen(address)));
 }
 
 /* "b@y" or "b@y;NOTIFY=NEVER;ORCPT=rfc822\;b@y" with options of its own. */
@@ -94,21 +105,24 @@ static void repeat(call_t* call, const char* value) {
   if (call->length >= 0) call->length = (long long)all.len;
 }
 
-static void read_flags(const reading_t* r, const char* value) {
-  while (*value != '\0') {
-    size_t n = strcspn(value, ",");
-    unsigned int flag = 0;
+/* The header says the envelope, with so many recipients. */
+static void read_header(call_t* call, const char* value) {
+  int n = atoi(value);
 
-    if (strncmp(value, "borrow", n) == 0) flag = UVSMTP_MESSAGE_BORROW_STRINGS;
-    if (strncmp(value, "no-pipelining", n) == 0)
-      flag = UVSMTP_MESSAGE_NO_PIPELINING;
-    if (strncmp(value, "no-chunking", n) == 0)
-      flag = UVSMTP_MESSAGE_NO_CHUNKING;
-    if (flag == 0) script_error(r->file, r->line, "flag %s", value);
-    r->call->flags |= flag;
-    value += n;
-    if (*value == ',') value++;
-  }
+  call->envelope = 1;
+  for (; n > 0; n--) (void)call_rcpt(call, NULL);
+}
+
+static unsigned int read_flags(const reading_t* r, const char* value) {
+  static const flag_name_t names[] = {
+      {"borrow", UVSMTP_MESSAGE_BORROW_STRINGS},
+      {"no-pipelining", UVSMTP_MESSAGE_NO_PIPELINING},
+      {"no-chunking", UVSMTP_MESSAGE_NO_CHUNKING},
+      {"all-or-nothing", UVSMTP_MESSAGE_ALL_OR_NOTHING},
+      {"refuse-8bit", UVSMTP_MESSAGE_REFUSE_8BIT},
+      {NULL, 0}};
+
+  return script_flags(r->d, r->line, names, value);
 }
 
 static unsigned int read_line_ends(const reading_t* r, const char* value) {
@@ -158,6 +172,25 @@ static int read_body(const reading_t* r, const bytes_t* word) {
   return 1;
 }
 
+/* What becomes of a body that is to go out once more. */
+static int read_again(const reading_t* r, const bytes_t* word) {
+  call_t* call = r->call;
+  const char* value;
+
+  if (strcmp(word->at, "fixed") == 0)
+    call->fixed = 1;
+  else if (strcmp(word->at, "rewind-waits") == 0)
+    call->rewind_waits = 1;
+  else if (script_value(word, "rewind-fails", &value))
+    call->rewind_error =
+        script_named(r->file, r->line, error_number(value), value);
+  else if (script_value(word, "again-fails-at", &value))
+    call->again_fails_at = strtoul(value, NULL, 10);
+  else
+    return 0;
+  return 1;
+}
+
 /* Who logs in, and what its mechanisms are told. */
 static int read_login(reading_t* r, const bytes_t* word) {
   call_t* call = r->call;
@@ -191,39 +224,77 @@ static void read_mech(reading_t* r, const bytes_t* word) {
   own_read(r->d, r->line, call->own_mech, word->at);
 }
 
-static void read_word(reading_t* r, const bytes_t* word) {
+static int read_message(const reading_t* r, const bytes_t* word) {
   call_t* call = r->call;
-  int message = call->op == UVSMTP_OP_SEND;
   const char* value;
 
+  if (script_value(word, "from", &value))
+    call->text = keep_text(value, strlen(value));
+  else if (script_value(word, "rcpt", &value))
+    read_rcpt(call, value);
+  else if (script_value(word, "rcpts", &value))
+    read_rcpts(call, value);
+  else if (script_value(word, "header", &value))
+    read_header(call, value);
+  else if (script_value(word, "max-header", &value))
+    call->max_header = strtoul(value, NULL, 10);
+  else if (script_value(word, "mail-option", &value))
+    add_name(&call->options, value);
+  else if (script_value(word, "rcpt-option", &value))
+    add_name(&call->rcpt_options, value);
+  else if (script_value(word, "due", &value))
+    call->due = (unsigned int)strtoul(value, NULL, 10);
+  else if (script_value(word, "flags", &value))
+    call->flags |= read_flags(r, value);
+  else
+    return params_word(r->d, call, r->line, word);
+  return 1;
+}
+
+/* Calls that are a command with an argument, or several. */
+static int read_command(const reading_t* r, const bytes_t* word) {
+  call_t* call = r->call;
+  int chunk = call->op == UVSMTP_OP_BDAT || call->op == UVSMTP_OP_BURL;
+  const char* value;
+
+  if (script_value(word, "option", &value))
+    add_name(&call->options, value);
+  else if (call->op == UVSMTP_OP_CONNECT && script_value(word, "tls", &value))
+    call->tls = read_policy(r, value);
+  else if (chunk && strcmp(word->at, "last") == 0)
+    call->last = 1;
+  else if (call->op == UVSMTP_OP_EXTENSION && call->keyword == NULL)
+    call->keyword = word->at;
+  else if (call->text == NULL)
+    call->text = word->at;
+  else
+    return 0;
+  return 1;
+}
+
+static void read_word(reading_t* r, const bytes_t* word) {
+  call_t* call = r->call;
+  int ok;
+
+  if (call->has_body && read_again(r, word)) return;
   if (read_body(r, word)) return;
   if ((call->op == UVSMTP_OP_CONNECT || call->op == UVSMTP_OP_LOGIN) &&
       read_login(r, word))
     return;
-  if (message && script_value(word, "from", &value))
-    call->text = keep_text(value, strlen(value));
-  else if (message && script_value(word, "rcpt", &value))
-    read_rcpt(call, value);
-  else if (message && script_value(word, "rcpts", &value))
-    read_rcpts(call, value);
-  else if (message && script_value(word, "mail-option", &value))
-    add_name(&call->options, value);
-  else if (message && script_value(word, "rcpt-option", &value))
-    add_name(&call->rcpt_options, value);
-  else if (message && script_value(word, "due", &value))
-    call->due = (unsigned int)strtoul(value, NULL, 10);
-  else if (message && script_value(word, "flags", &value))
-    read_flags(r, value);
-  else if (call->op == UVSMTP_OP_CONNECT && script_value(word, "tls", &value))
-    call->tls = read_policy(r, value);
-  else if (!message && script_value(word, "option", &value))
-    add_name(&call->options, value);
-  else if (call->op == UVSMTP_OP_BDAT && strcmp(word->at, "last") == 0)
-    call->last = 1;
-  else if (!message && call->text == NULL)
-    call->text = word->at;
-  else
-    script_error(r->file, r->line, "\"%s\"?", word->at);
+  ok = call->op == UVSMTP_OP_SEND ? read_message(r, word)
+                                  : read_command(r, word);
+  if (!ok) script_error(r->file, r->line, "\"%s\"?", word->at);
+}
+
+static void begin_call(call_t* call) {
+  static const uvsmtp_mail_params_t none = UVSMTP_MAIL_PARAMS_INIT;
+
+  call->wait_at = NEVER;
+  call->fails_at = NEVER;
+  call->again_fails_at = NEVER;
+  call->text_at = NEVER;
+  no_fate(&call->fate);
+  call->params = none;
 }
 
 void call_read(dialogue_t* d, call_t* call, int line, char* text) {
@@ -237,16 +308,12 @@ void call_read(dialogue_t* d, call_t* call, int line, char* text) {
   r.file = d->file;
   r.line = line;
   call->line = line;
-  call->wait_at = NEVER;
-  call->fails_at = NEVER;
-  call->text_at = NEVER;
-  call->doubt_from = NEVER;
-  call->doubt_at = NEVER;
-  call->final_at = NEVER;
+  begin_call(call);
   if (!script_word(&text, &word)) script_error(r.file, line, "call of what?");
   for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
     if (strcmp(ops[i].name, word.at) == 0) call->op = ops[i].op;
   if (call->op == 0) script_error(r.file, line, "call of %s?", word.at);
+  if (call->op == UVSMTP_OP_XCLIENT) call->keyword = keep_text("XCLIENT", 7);
   if (strcmp(word.at, "auth") == 0) {
     if (!script_word(&text, &word)) script_error(r.file, line, "auth how?");
     read_mech(&r, &word);

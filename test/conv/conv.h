@@ -7,6 +7,7 @@
  *   side.c    reads what either side says
  *   want.c    reads what is expected of results
  *   call.c    reads what the caller submits
+ *   params.c  reads what a message and its recipients ask for beyond that
  *   creds.c   reads credentials; makes them for a play; their tokens
  *   mech.c    mechanisms of the test's own
  *   secret.c  what is secret in a dialogue, and where it must not be
@@ -14,18 +15,23 @@
  *   source.c  the message source of the plays
  *   play.c    plays the steps of a dialogue over the engine in one mode
  *   submit.c  submits a call of a dialogue
+ *   hooks.c   the hooks of the engine and of messages, but for sources
  *   end.c     begins and ends a play
+ *   snap.c    copies results
  *   judge.c   compares results with what must hold
+ *   cut.c     ... of plays that were cut short
  *   run.c     the modes, and the report */
 #ifndef CONV_H
 #define CONV_H
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "alloc.h"
 #include "uvsmtp/auth.h"
+#include "uvsmtp/message.h"
 #include "uvsmtp/proto.h"
 
 /* ------------------------------------------------------------- the script */
@@ -69,7 +75,7 @@ typedef struct step_s {
   int early;    /* S!: the client may have more to say when this comes */
   int burst;    /* S&: nothing leaves while this arrives */
   int number;   /* call's index, error, state, phase, wants */
-  int trusted;  /* SECURE: the server has proven who it is */
+  int proof;    /* SECURE: uvsmtp_proof */
   int fresh;    /* TOKEN: a new one must be wanted */
   int late;     /* TOKEN: nobody waits any more */
   int refused;  /* TOKEN: what the answer returns */
@@ -94,9 +100,12 @@ typedef struct want_s {
   int enhanced;  /* -1: none; else class * 1000000 + subject * 1000 + detail */
   int lines;
   long long octets;
-  bytes_t text;
-  int has_text;
-  char* detail; /* "": none; NULL: not mentioned */
+  long long total; /* as the last progress had it */
+  char* text;      /* of the reply; NULL: not mentioned, like the next ones */
+  char* rcpt_text; /* of a recipient: of the reply to its RCPT */
+  char* address;   /* of a recipient, or the sender's */
+  char* detail;    /* "": none; "*": some */
+  unsigned int omitted; /* uvsmtp_omitted */
 } want_t;
 
 typedef struct names_s {
@@ -104,11 +113,21 @@ typedef struct names_s {
   size_t n;
 } names_t;
 
+/* Where a fate is decided, in octets of either side; NEVER: not marked. */
+typedef struct fate_s {
+  size_t begin_at;   /* server octets after which its transaction begins */
+  size_t doubt_from; /* client octets after which it may be unknown */
+  size_t doubt_at;   /* ... and after which it must */
+  size_t final_at;   /* server octets that end with the final reply */
+} fate_t;
+
 typedef struct rcpt_s {
-  char* address;
+  char* address; /* NULL: the header says it */
   names_t options;
+  unsigned int notify; /* uvsmtp_dsn_notify */
+  char* orcpt;
   want_t want;
-  size_t final_at; /* server octets that end with its own final reply */
+  fate_t fate; /* its own, where it is not that of the whole */
 } rcpt_t;
 
 /* A mechanism of the test's own. Response i, from 1, is "i PASSWORD". */
@@ -158,6 +177,12 @@ typedef struct call_s {
   names_t rcpt_options;
   rcpt_t* rcpts;
   size_t nrcpts;
+  size_t nnamed; /* of them, by the caller */
+  int envelope;  /* the header may say the envelope */
+  size_t max_header;
+  int has_params;
+  uvsmtp_mail_params_t params;
+  char* keyword; /* extension, xclient */
   unsigned int flags;
   unsigned int line_ends;
   unsigned int due;
@@ -176,14 +201,17 @@ typedef struct call_s {
   long long length; /* as the source declares it */
   size_t* pieces;   /* sizes of its slices, in turn */
   size_t npieces;
-  size_t wait_at;  /* says WAIT there until resumed */
-  int wakes;       /* ... or, while asked, resumes by itself */
-  size_t fails_at; /* says EIO there */
+  size_t wait_at;        /* says WAIT there until resumed */
+  int wakes;             /* ... or, while asked, resumes by itself */
+  size_t fails_at;       /* says EIO there */
+  size_t again_fails_at; /* ... when rewound */
+  int fixed;             /* can't be rewound */
+  int rewind_error;      /* ... or fails to */
+  int rewind_waits;      /* says WAIT then, until resumed */
   want_t want;
-  size_t text_at;    /* client octets before the text of DATA or BDAT LAST */
-  size_t doubt_from; /* client octets after which it may be unknown */
-  size_t doubt_at;   /* ... and after which it must */
-  size_t final_at;   /* server octets that end with the final reply */
+  size_t text_at; /* client octets before the text of DATA or BDAT LAST */
+  int divided;    /* into several transactions */
+  fate_t fate;
 } call_t;
 
 typedef struct dialogue_s {
@@ -194,6 +222,7 @@ typedef struct dialogue_s {
   unsigned int flags;
   uint32_t limits[3];
   char* local_name;
+  int no_ascii; /* to-ascii: the hook's error; ANY: there is none */
   step_t* steps;
   size_t nsteps;
   size_t nshakes; /* handshakes among them, tokens and wakes */
@@ -236,19 +265,35 @@ int script_value(const bytes_t* word, const char* key, const char** value);
 typedef struct reader_s {
   const char* file;
   int line;
+  names_t lines; /* of the file so far */
   dialogue_t* first;
   dialogue_t* d;  /* the one being read */
   int challenged; /* the server's last line was a challenge */
 } reader_t;
 
+/* A set of flags, "one,two", by their names; the last name is NULL. */
+typedef struct flag_name_s {
+  const char* name;
+  unsigned int flag;
+} flag_name_t;
+unsigned int script_flags(const dialogue_t* d, int line,
+                          const flag_name_t* names, const char* value);
+
 /* script.c: one more step; a call, a recipient of one. */
 step_t* script_step(reader_t* r, int kind);
 call_t* script_call(reader_t* r, size_t i);
 rcpt_t* script_rcpt(reader_t* r, call_t* call, size_t i);
+/* "0", "0..2": the first of recipients, and the last; what is behind. */
+size_t script_range(char** at, size_t* last);
+void add_name(names_t* names, const char* text);
 /* side.c: "S: 220 hello". */
 void script_side(reader_t* r, char* at);
 
+/* params.c: takes a word of a message's parameters: 1; 0: it is none. */
+int params_word(const dialogue_t* d, call_t* call, int line,
+                const bytes_t* word);
 /* call.c: "send from=..." */
+rcpt_t* call_rcpt(call_t* call, char* address);
 void call_read(dialogue_t* d, call_t* call, int line, char* text);
 
 /* want.c: "status=OK ..." */
@@ -298,6 +343,9 @@ typedef struct rcpt_snap_s {
   int outcome;
   int code;
   int rcpt_code;
+  char* address;
+  char* text; /* of replies; "": none */
+  char* rcpt_text;
 } rcpt_snap_t;
 
 /* A result, copied. */
@@ -311,8 +359,10 @@ typedef struct snap_s {
   int enhanced;
   int lines;
   long long octets;
-  bytes_t text;
-  char* detail; /* or NULL */
+  char* text; /* of the reply; "": none, like the next ones */
+  char* sender;
+  char* detail;
+  unsigned int omitted;
   rcpt_snap_t* rcpts;
   size_t nrcpts;
   size_t fed; /* octets of the server that had been fed when it came */
@@ -324,12 +374,18 @@ typedef struct source_s {
   uvsmtp_source_t source;
   play_t* play;
   const call_t* call;
-  size_t off;   /* octets consumed */
-  size_t piece; /* which slice this is */
-  char* slice;  /* in a block of its own, gone when it is consumed */
-  size_t len;   /* of slice */
+  uvsmtp_source_t* header; /* around it, where the header says the envelope */
+  size_t off;              /* octets consumed */
+  size_t piece;            /* which slice this is */
+  char* slice;             /* in a block of its own, gone when it is consumed */
+  size_t len;              /* of slice */
+  size_t skip;             /* octets of it that are consumed */
+  size_t wait_at;
+  size_t fails_at;
   int resumed;
   int released;
+  unsigned long long sent; /* as the last progress had it */
+  long long total;
 } source_t;
 
 /* A mechanism of the test's in a play. */
@@ -445,6 +501,15 @@ _Noreturn void play_fail(play_t* p, const char* format, ...)
 
 void source_begin(source_t* s, play_t* p, const call_t* call);
 void source_free(source_t* s);
+
+/* hooks.c */
+int hook_to_ascii(const char* domain, size_t len, char* out, size_t cap);
+int hook_envelope(uvsmtp_source_t* body, const char** from,
+                  const char* const** rcpts, size_t* nrcpts,
+                  const char** reason);
+void hook_progress(void* arg, uint64_t sent, int64_t total);
+/* The play whose engine may ask for an A-label: that hook is told of none. */
+void hook_begin(play_t* p);
 /* Within a hook the engine must take nothing. */
 void check_hook(play_t* p);
 
@@ -480,15 +545,20 @@ void watch_said(play_t* p, const char* at, size_t len);
 void watch_heard(play_t* p, const char* at, size_t len);
 void watch_event(play_t* p, const uvsmtp_event_t* event);
 
-/* judge.c */
+/* snap.c */
 void snap_take(snap_t* to, const uvsmtp_event_t* event);
 void snap_free(snap_t* s);
+
+/* judge.c. 1 when a call carries a message, or a piece of one. */
+int judge_carries(const call_t* call);
+void judge_number(play_t* p, const char* what, long long want, long long got);
+void judge_name(play_t* p, const char* what, const char* want, const char* got);
 /* What holds for every result. */
 void judge_shape(play_t* p, size_t i);
 /* Against the script, and in other modes against the first play. */
 void judge_wanted(play_t* p, size_t i);
 void judge_same(play_t* p, size_t i);
-/* After a play that was cut short, or had no memory. */
+/* cut.c: after a play that was cut short, or had no memory. */
 void judge_cut(play_t* p, size_t i);
 
 #endif

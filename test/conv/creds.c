@@ -11,28 +11,13 @@
 /* --------------------------------------------------------------- scripts */
 
 unsigned int creds_flags(const dialogue_t* d, int line, const char* value) {
-  static const struct {
-    const char* name;
-    unsigned int flag;
-  } names[] = {{"allow-plaintext", UVSMTP_AUTH_ALLOW_PLAINTEXT},
-               {"no-initial", UVSMTP_AUTH_NO_INITIAL_RESPONSE},
-               {"force", UVSMTP_AUTH_FORCE}};
-  unsigned int flags = 0;
+  static const flag_name_t names[] = {
+      {"allow-plaintext", UVSMTP_AUTH_ALLOW_PLAINTEXT},
+      {"no-initial", UVSMTP_AUTH_NO_INITIAL_RESPONSE},
+      {"force", UVSMTP_AUTH_FORCE},
+      {NULL, 0}};
 
-  while (*value != '\0') {
-    size_t n = strcspn(value, ",");
-    unsigned int flag = 0;
-    size_t i;
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-      if (strlen(names[i].name) == n && strncmp(names[i].name, value, n) == 0)
-        flag = names[i].flag;
-    if (flag == 0) script_error(d->file, line, "flag %s", value);
-    flags |= flag;
-    value += n;
-    if (*value == ',') value++;
-  }
-  return flags;
+  return script_flags(d, line, names, value);
 }
 
 static bytes_t* octets(const bytes_t* word, const char* value) {

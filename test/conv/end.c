@@ -100,6 +100,8 @@ static void begin(play_t* p) {
   config.max_reply_lines = d->limits[2];
   config.trace = play_trace;
   config.trace_arg = p;
+  if (d->no_ascii != ANY) config.to_ascii = hook_to_ascii;
+  hook_begin(p);
   if (p->mode == MODE_OOM) {
     p->alloc.fail_at = p->at;
     p->alloc.fail_on = p->oom_on;

@@ -24,6 +24,8 @@ static const pair_t errors[] = {
     {"UV_ECANCELED", -ECANCELED},
     {"UV_ECONNREFUSED", -ECONNREFUSED},
     {"UV_ECONNRESET", -ECONNRESET},
+    {"UV_EAGAIN", -EAGAIN},
+    {"UV_EILSEQ", -EILSEQ},
     {"UV_EINVAL", -EINVAL},
     {"UV_EIO", -EIO},
     {"UV_EISCONN", -EISCONN},
@@ -33,6 +35,7 @@ static const pair_t errors[] = {
     {"UV_ENOTSUP", -ENOTSUP},
     {"UV_EPERM", -EPERM},
     {"UV_EPROTO", -EPROTO},
+    {"UV_ERANGE", -ERANGE},
     {"UV_ETIMEDOUT", -ETIMEDOUT},
     {NULL, 0}};
 

@@ -314,15 +314,18 @@ int play_pauses(play_t* p) {
 }
 
 static void shake(play_t* p, const step_t* s) {
+  int proof = s->proof;
+
   if (uvsmtp_proto_wait(p->proto, NULL) != UVSMTP_PHASE_TLS)
     play_fail(p, "a handshake without its deadline");
   if (play_pauses(p)) return;
   if (s->kind == STEP_SECURE) {
     expect_wants(p, s->number);
     /* Where trust was wanted, nobody asks again. */
-    uvsmtp_proto_secured(p->proto,
-                         s->trusted && (p->mode == MODE_WHOLE ||
-                                        !(s->number & UVSMTP_WANTS_TRUST)));
+    if (p->mode != MODE_WHOLE && (s->number & UVSMTP_WANTS_TRUST) &&
+        proof == UVSMTP_PROOF_WAIVED)
+      proof = UVSMTP_PROOF_NONE;
+    uvsmtp_proto_secured(p->proto, proof);
   } else {
     if (!(uvsmtp_proto_wants(p->proto) & UVSMTP_WANTS_TLS))
       play_fail(p, "no handshake is wanted");

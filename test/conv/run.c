@@ -97,22 +97,26 @@ static int play_places(const dialogue_t* d, const plan_t* plan,
   return play_at(d, plan, last, refs);
 }
 
+static int play_doubt(const dialogue_t* d, const plan_t* plan,
+                      const snap_t* refs, size_t doubt, size_t* plays) {
+  size_t at;
+
+  if (doubt == NEVER) return 1;
+  for (at = doubt < 8 ? 0 : doubt - 8; at <= doubt + 8; at++) {
+    if (at > d->say.len) break;
+    ++*plays;
+    if (!play_at(d, plan, at, refs)) return 0;
+  }
+  return 1;
+}
+
 /* Where what the client says decides, however long it is. */
 static int play_doubts(const dialogue_t* d, const plan_t* plan,
                        const snap_t* refs, size_t* plays) {
   size_t i;
-  size_t at;
 
-  for (i = 0; i < d->ncalls; i++) {
-    size_t doubt = d->calls[i].doubt_at;
-
-    if (doubt == NEVER) continue;
-    for (at = doubt < 8 ? 0 : doubt - 8; at <= doubt + 8; at++) {
-      if (at > d->say.len) break;
-      ++*plays;
-      if (!play_at(d, plan, at, refs)) return 0;
-    }
-  }
+  for (i = 0; i < d->ncalls; i++)
+    if (!play_doubt(d, plan, refs, d->calls[i].fate.doubt_at, plays)) return 0;
   return 1;
 }
 

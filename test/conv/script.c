@@ -32,14 +32,20 @@ call_t* script_call(reader_t* r, size_t i) {
 
 rcpt_t* script_rcpt(reader_t* r, call_t* call, size_t i) {
   /* Those of LMTP's own DATA are not in the call. */
-  while (call->op != UVSMTP_OP_SEND && i >= call->nrcpts) {
-    call->rcpts = keep_more(call->rcpts, call->nrcpts, sizeof(rcpt_t));
-    memset(&call->rcpts[call->nrcpts], 0, sizeof(rcpt_t));
-    call->rcpts[call->nrcpts++].final_at = NEVER;
-  }
+  while (call->op != UVSMTP_OP_SEND && i >= call->nrcpts)
+    (void)call_rcpt(call, NULL);
+
   if (i >= call->nrcpts)
     script_error(r->file, r->line, "there is no recipient %zu", i);
   return &call->rcpts[i];
+}
+
+size_t script_range(char** at, size_t* last) {
+  size_t first = strtoul(*at, at, 10);
+
+  *last = first;
+  if ((*at)[0] == '.' && (*at)[1] == '.') *last = strtoul(*at + 2, at, 10);
+  return first;
 }
 
 /* --------------------------------------------------- what is expected */
@@ -63,8 +69,7 @@ static void read_rcpt_result(reader_t* r, char* at) {
   size_t last;
 
   if (*at++ != '.') script_error(r->file, r->line, "recipient of what?");
-  last = i = strtoul(at, &at, 10);
-  if (at[0] == '.' && at[1] == '.') last = strtoul(at + 2, &at, 10);
+  i = script_range(&at, &last);
   if (*at++ != ':') script_error(r->file, r->line, "which recipient?");
   for (; i <= last; i++)
     want_read(r->d, r->line, &script_rcpt(r, call, i)->want, at, ANY);
@@ -128,6 +133,12 @@ static void read_extn(reader_t* r, char* at) {
     s->params = word.at;
 }
 
+/* "to-ascii: none", "to-ascii: UV_ENOTSUP": no hook, or one that fails so. */
+static void read_ascii(reader_t* r, const char* name) {
+  r->d->no_ascii =
+      strcmp(name, "none") == 0 ? ANY : named(r, error_number(name), name);
+}
+
 static void read_title(reader_t* r, char* at) {
   dialogue_t* d = keep(sizeof(*d));
 
@@ -155,19 +166,24 @@ static char* begins(char* at, const char* word) {
   return skip(at + n);
 }
 
-/* "secure", "secure trusted", "secure trust", "no-secure NAME": what is wanted,
- * and its answer. */
+/* "secure", "secure waived", "secure trusted"; with "secure trust" and "secure
+ * trust proven" the engine must want it: what is wanted, and its answer. */
 static void read_secure(reader_t* r, char* at) {
   step_t* s = script_step(r, STEP_SECURE);
   bytes_t word;
 
   s->number = UVSMTP_WANTS_TLS;
+  s->proof = UVSMTP_PROOF_NONE;
   if (!script_word(&at, &word) || strcmp(word.at, "untrusted") == 0) return;
-  s->trusted = 1;
-  if (strcmp(word.at, "trust") == 0)
-    s->number |= UVSMTP_WANTS_TRUST;
-  else if (strcmp(word.at, "trusted") != 0)
+  s->proof = UVSMTP_PROOF_GIVEN;
+  if (strcmp(word.at, "trusted") == 0) return;
+  s->proof = UVSMTP_PROOF_WAIVED;
+  if (strcmp(word.at, "waived") == 0) return;
+  if (strcmp(word.at, "trust") != 0)
     script_error(r->file, r->line, "secure %s?", word.at);
+  s->number |= UVSMTP_WANTS_TRUST;
+  if (script_word(&at, &word) && strcmp(word.at, "proven") == 0)
+    s->proof = UVSMTP_PROOF_GIVEN;
 }
 
 /* "token TEXT", "fresh-token TEXT", "bad-token TEXT", "token-error NAME"; and
@@ -247,6 +263,70 @@ static int read_event(reader_t* r, char* at) {
   return 1;
 }
 
+static int read_setting(reader_t* r, char* at) {
+  char* rest;
+
+  if ((rest = begins(at, "flags:")) != NULL)
+    read_flags(r, rest);
+  else if ((rest = begins(at, "limits:")) != NULL)
+    read_limits(r, rest);
+  else if ((rest = begins(at, "local-name:")) != NULL)
+    r->d->local_name = keep_text(rest, strlen(rest));
+  else if ((rest = begins(at, "to-ascii:")) != NULL)
+    read_ascii(r, rest);
+  else
+    return 0;
+  return 1;
+}
+
+static int read_call_line(reader_t* r, char* at) {
+  char* rest;
+
+  if ((rest = begins(at, "call")) != NULL)
+    read_call(r, rest, 0);
+  else if ((rest = begins(at, "refused")) != NULL)
+    read_refused(r, rest);
+  else if ((rest = begins(at, "result")) != NULL)
+    read_result(r, rest);
+  else if ((rest = begins(at, "rcpt")) != NULL)
+    read_rcpt_result(r, rest);
+  else if ((rest = begins(at, "extn")) != NULL)
+    read_extn(r, rest);
+  else
+    return 0;
+  return 1;
+}
+
+static void read_line(reader_t* r, char* at);
+
+/* "as NAME TITLE": the dialogue of that title, above in the file, begins this
+ * one: up to its line "mark NAME". */
+static void read_as(reader_t* r, char* at) {
+  size_t title = 0;
+  size_t mark = 0;
+  size_t n = r->lines.n - 1;
+  bytes_t name;
+  size_t i;
+
+  if (!script_word(&at, &name)) script_error(r->file, r->line, "as what?");
+  at = skip(at);
+  for (i = 0; i < n && mark == 0; i++) {
+    const char* line = r->lines.list[i];
+
+    if (strncmp(line, "title: ", 7) == 0)
+      title = strcmp(line + 7, at) == 0 ? i + 1 : 0;
+    else if (title > 0 && strncmp(line, "mark ", 5) == 0 &&
+             strcmp(line + 5, name.at) == 0)
+      mark = i;
+  }
+  if (mark == 0) script_error(r->file, r->line, "no %s in %s", name.at, at);
+  for (i = title; i < mark; i++) {
+    const char* line = r->lines.list[i];
+
+    read_line(r, keep_text(line, strlen(line)));
+  }
+}
+
 static void read_line(reader_t* r, char* at) {
   char* rest;
 
@@ -258,23 +338,10 @@ static void read_line(reader_t* r, char* at) {
   if (r->d == NULL) script_error(r->file, r->line, "a title comes first");
   if (is_side(at))
     script_side(r, at);
-  else if ((rest = begins(at, "flags:")) != NULL)
-    read_flags(r, rest);
-  else if ((rest = begins(at, "limits:")) != NULL)
-    read_limits(r, rest);
-  else if ((rest = begins(at, "local-name:")) != NULL)
-    r->d->local_name = keep_text(rest, strlen(rest));
-  else if ((rest = begins(at, "call")) != NULL)
-    read_call(r, rest, 0);
-  else if ((rest = begins(at, "refused")) != NULL)
-    read_refused(r, rest);
-  else if ((rest = begins(at, "result")) != NULL)
-    read_result(r, rest);
-  else if ((rest = begins(at, "rcpt")) != NULL)
-    read_rcpt_result(r, rest);
-  else if ((rest = begins(at, "extn")) != NULL)
-    read_extn(r, rest);
-  else if (!read_wait(r, at) && !read_event(r, at))
+  else if ((rest = begins(at, "as")) != NULL)
+    read_as(r, rest);
+  else if (begins(at, "mark") == NULL && !read_setting(r, at) &&
+           !read_call_line(r, at) && !read_wait(r, at) && !read_event(r, at))
     script_error(r->file, r->line, "\"%s\"?", at);
 }
 
@@ -295,7 +362,7 @@ static void check(dialogue_t* d) {
 }
 
 dialogue_t* script_read(const char* path) {
-  reader_t r = {path, 0, NULL, NULL, 0};
+  reader_t r = {path, 0, {NULL, 0}, NULL, NULL, 0};
   FILE* in = fopen(path, "r");
   char* line = NULL;
   size_t cap = 0;
@@ -305,6 +372,7 @@ dialogue_t* script_read(const char* path) {
   while ((n = getline(&line, &cap, in)) > 0) {
     r.line++;
     if (line[n - 1] == '\n') line[n - 1] = '\0';
+    add_name(&r.lines, line);
     read_line(&r, line);
   }
   free(line);

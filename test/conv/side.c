@@ -21,15 +21,40 @@ static step_t* side_step(reader_t* r, int kind, int early) {
   return s;
 }
 
-/* "{0}", "{0.1}": the final reply of a message, of a recipient of it. */
-static void mark_final(reader_t* r, const char* mark, size_t at) {
-  char* end;
-  call_t* call = script_call(r, strtoul(mark, &end, 10));
+/* "0", "0.1", "0.1..2": whose fates a mark is about: *n of them, `step` apart.
+ * Those of recipients are part of a message's. */
+typedef struct marked_s {
+  call_t* call;
+  size_t first;
+  size_t last;
+  int whole; /* not of some recipients */
+} marked_t;
 
-  if (*end == '.')
-    script_rcpt(r, call, strtoul(end + 1, NULL, 10))->final_at = at;
-  else
-    call->final_at = at;
+static marked_t marked(reader_t* r, char** at) {
+  marked_t m = {NULL, 0, 0, 1};
+
+  m.call = script_call(r, strtoul(*at, at, 10));
+  if (**at != '.') return m;
+  ++*at;
+  m.whole = 0;
+  m.first = script_range(at, &m.last);
+  (void)script_rcpt(r, m.call, m.last);
+  return m;
+}
+
+/* The next one's fate; NULL: that was all. */
+static fate_t* next_fate(marked_t* m) {
+  if (m->first > m->last) return NULL;
+  m->first++;
+  return m->whole ? &m->call->fate : &m->call->rcpts[m->first - 1].fate;
+}
+
+/* "{0}", "{0.1}": the final reply of a message, of a recipient of it. */
+static void mark_final(reader_t* r, char* mark, size_t at) {
+  marked_t m = marked(r, &mark);
+  fate_t* f;
+
+  while ((f = next_fate(&m)) != NULL) f->final_at = at;
 }
 
 /* "* 3 text%d": the line for 0, 1 and 2. "* 1..2 text%d": for 1 and 2. The
@@ -73,40 +98,68 @@ static size_t text_before(const bytes_t* say, size_t n, const char* command) {
   return n;
 }
 
+static void set_doubt(marked_t m, size_t from, size_t at) {
+  fate_t* f;
+
+  if (!m.whole) m.call->divided = 1;
+  while ((f = next_fate(&m)) != NULL) {
+    f->doubt_from = from;
+    f->doubt_at = at;
+  }
+}
+
+/* "{mail 0.2..3}": the transaction of some recipients begins. */
+static void mark_begin(reader_t* r, char* mark) {
+  marked_t m = marked(r, &mark);
+  fate_t* f;
+
+  /* Those that the server had too many of are in another one by then. */
+  while ((f = next_fate(&m)) != NULL)
+    if (f->begin_at == NEVER) f->begin_at = r->d->hear.len;
+}
+
 /* "{doubt 0 2}": the doubt begins with the last two octets so far.
  * "{dot 0}", "{last 0}": the end of a message's data. The doubt begins with
  * the first octet of CRLF.CRLF, or with the last one of the last chunk.
  * "{far-dot 0}": with the dot, since the text before it goes by reference, so
- * that its CRLF leaves before anybody knows that it is the last one. */
-static void mark_doubt(reader_t* r, const char* mark) {
+ * that its CRLF leaves before anybody knows that it is the last one.
+ * "{dot 0.1..2}": of the transaction of some recipients. */
+static void mark_doubt(reader_t* r, char* mark) {
   const bytes_t* say = &r->d->say;
   size_t n = say->len;
+  size_t from;
   int far = strncmp(mark, "far-", 4) == 0;
-  call_t* call;
+  marked_t m;
 
+  if (strncmp(mark, "mail ", 5) == 0) {
+    mark_begin(r, mark + 5);
+    return;
+  }
   if (strncmp(mark, "last ", 5) == 0) {
-    call = script_call(r, strtoul(mark + 5, NULL, 10));
-    call->doubt_from = call->doubt_at = n;
-    call->text_at = text_before(say, n, " LAST\r\n");
+    mark += 5;
+    m = marked(r, &mark);
+    set_doubt(m, n, n);
+    m.call->text_at = text_before(say, n, " LAST\r\n");
     return;
   }
   if (strncmp(mark, "doubt ", 6) == 0) {
-    char* end;
-    call = script_call(r, strtoul(mark + 6, &end, 10));
-    call->doubt_from = call->doubt_at = n - strtoul(end, NULL, 10) + 1;
+    mark += 6;
+    m = marked(r, &mark);
+    n -= strtoul(mark, NULL, 10) - 1;
+    set_doubt(m, n, n);
     return;
   }
   if (far) mark += 4;
   if (strncmp(mark, "dot ", 4) != 0)
     script_error(r->file, r->line, "mark %s?", mark);
-  call = script_call(r, strtoul(mark + 4, NULL, 10));
+  mark += 4;
+  m = marked(r, &mark);
   if (n < 9 || memcmp(say->at + n - 3, ".\r\n", 3) != 0)
     script_error(r->file, r->line, "that is no dot");
   /* Without any text the CRLF is that of the DATA line. */
-  call->doubt_from =
-      memcmp(say->at + n - 9, "DATA\r\n", 6) == 0 ? n - 2 : n - 4;
-  call->doubt_at = far ? n - 2 : call->doubt_from;
-  call->text_at = text_before(say, n - 3, "DATA\r\n");
+  from = memcmp(say->at + n - 9, "DATA\r\n", 6) == 0 ? n - 2 : n - 4;
+  set_doubt(m, from, far ? n - 2 : from);
+  m.call->text_at = text_before(say, n - 3, "DATA\r\n");
 }
 
 /* "S+": one read with the last octet of the line before. */
@@ -182,7 +235,7 @@ static void note_line(reader_t* r, int kind, const char* line) {
 void script_side(reader_t* r, char* at) {
   int kind = *at++ == 'C' ? STEP_SAY : STEP_HEAR;
   bytes_t* side = kind == STEP_SAY ? &r->d->say : &r->d->hear;
-  const char* mark = NULL;
+  char* mark = NULL;
   const char* each = NULL;
   size_t from = side->len;
   int early = 0;

@@ -29,10 +29,10 @@ static size_t piece_size(const source_t* s) {
   if (call->npieces > 0) n = call->pieces[s->piece % call->npieces];
   if (n == 0 || n > left) n = left;
   /* Up to where something happens. */
-  if (s->off < call->wait_at && !s->resumed && n > call->wait_at - s->off)
-    n = call->wait_at - s->off;
-  if (s->off < call->fails_at && n > call->fails_at - s->off)
-    n = call->fails_at - s->off;
+  if (s->off < s->wait_at && !s->resumed && n > s->wait_at - s->off)
+    n = s->wait_at - s->off;
+  if (s->off < s->fails_at && n > s->fails_at - s->off)
+    n = s->fails_at - s->off;
   return n;
 }
 
@@ -42,8 +42,8 @@ static int source_peek(uvsmtp_source_t* self, uvsmtp_slice_t* out) {
   check_hook(s->play);
   if (s->released) play_fail(s->play, "peek behind release");
   if (s->slice == NULL) {
-    if (s->off == s->call->fails_at) return -EIO;
-    if (s->off == s->call->wait_at && !s->resumed) {
+    if (s->off == s->fails_at) return -EIO;
+    if (s->off == s->wait_at && !s->resumed) {
       if (!s->call->wakes) return UVSMTP_SOURCE_WAIT;
       s->resumed = 1;
       uvsmtp_proto_resume(s->play->proto);
@@ -56,22 +56,40 @@ static int source_peek(uvsmtp_source_t* self, uvsmtp_slice_t* out) {
     if (s->slice == NULL) abort();
     memcpy(s->slice, s->call->body.at + s->off, s->len);
   }
-  out->base = s->slice;
-  out->len = s->len;
+  out->base = s->slice + s->skip;
+  out->len = s->len - s->skip;
   return UVSMTP_SOURCE_MORE;
 }
 
 static void source_consumed(uvsmtp_source_t* self, size_t n) {
   source_t* s = (source_t*)self;
+  size_t left = s->len - s->skip;
 
   check_hook(s->play);
   if (s->released) play_fail(s->play, "consumed behind release");
-  if (s->slice == NULL || n != s->len)
-    play_fail(s->play, "consumed %zu octets of a slice of %zu", n, s->len);
+  /* The engine is done with all of a slice, or with none. */
+  if (s->slice == NULL || n > left || (n < left && s->header == NULL))
+    play_fail(s->play, "consumed %zu octets of a slice of %zu", n, left);
   s->off += n;
-  free(s->slice);
-  s->slice = NULL;
-  s->len = 0;
+  s->skip += n;
+  if (n == left) source_free(s);
+}
+
+/* From the first octet on, in other slices. */
+static int source_rewind(uvsmtp_source_t* self) {
+  source_t* s = (source_t*)self;
+
+  check_hook(s->play);
+  if (s->released) play_fail(s->play, "rewound behind release");
+  if (s->call->rewind_error != 0) return s->call->rewind_error;
+  source_free(s);
+  s->off = 0;
+  s->fails_at = s->call->again_fails_at;
+  if (s->call->rewind_waits) {
+    s->wait_at = 0;
+    s->resumed = 0;
+  }
+  return 0;
 }
 
 static void source_release(uvsmtp_source_t* self) {
@@ -88,12 +106,17 @@ void source_begin(source_t* s, play_t* p, const call_t* call) {
   s->source.length = call->length;
   s->source.peek = source_peek;
   s->source.consumed = source_consumed;
+  s->source.rewind = call->fixed ? NULL : source_rewind;
   s->source.release = source_release;
   s->play = p;
   s->call = call;
+  s->wait_at = call->wait_at;
+  s->fails_at = call->fails_at;
+  s->total = ANY;
 }
 
 void source_free(source_t* s) {
   free(s->slice);
   s->slice = NULL;
+  s->len = s->skip = 0;
 }

@@ -17,24 +17,48 @@ static void list_rcpts(lists_t* to, const call_t* call) {
   to->rcpts = calloc(call->nrcpts + 1, sizeof(*to->rcpts));
   to->list = calloc(call->nrcpts + 1, sizeof(*to->list));
   if (to->rcpts == NULL || to->list == NULL) abort();
-  for (j = 0; j < call->nrcpts; j++) {
+  for (j = 0; j < call->nnamed; j++) {
     to->rcpts[j].size = sizeof(to->rcpts[j]);
     to->rcpts[j].address = call->rcpts[j].address;
     to->rcpts[j].options = call->rcpts[j].options.list;
     to->rcpts[j].noptions = call->rcpts[j].options.n;
+    to->rcpts[j].notify = call->rcpts[j].notify;
+    to->rcpts[j].orcpt = call->rcpts[j].orcpt;
     to->list[j] = &to->rcpts[j];
   }
 }
 
-static void fill_message(uvsmtp_message_t* m, const call_t* call) {
+static void fill_message(uvsmtp_message_t* m, const call_t* call,
+                         source_t* source) {
   m->from = call->text;
-  m->nrcpts = call->nrcpts;
+  m->nrcpts = call->nnamed;
   m->mail_options = call->options.list;
   m->nmail_options = call->options.n;
   m->rcpt_options = call->rcpt_options.list;
   m->nrcpt_options = call->rcpt_options.n;
   m->flags = call->flags;
   m->line_ends = call->line_ends;
+  m->progress = hook_progress;
+  m->progress_arg = source;
+  if (call->has_params) m->params = &call->params;
+}
+
+/* A source around the call's own that reads the header: 1; 0: no memory. */
+static int wrap(play_t* p, source_t* s, const call_t* call) {
+  uvsmtp_mem_t mem = {sizeof(mem), secret_alloc, NULL};
+  int rc;
+
+  mem.data = p;
+  rc = uvsmtp_source_message(&s->header, &mem, &s->source, call->max_header);
+  if (rc != 0 && (rc != -ENOMEM || !play_lacks(p)))
+    play_fail(p, "a source that reads the header: %s", error_name(rc));
+  return rc == 0;
+}
+
+/* The call has refused it, and releases nothing. */
+static void unwrap(source_t* s) {
+  uvsmtp_source_message_free(s->header);
+  s->header = NULL;
 }
 
 /* ----------------------------------------------------------------- logins */
@@ -79,6 +103,24 @@ static void fill_login(play_t* p, size_t i, uvsmtp_request_t* r,
   }
 }
 
+static void fill_request(play_t* p, size_t i, uvsmtp_request_t* r) {
+  const call_t* call = &p->d->calls[i];
+  source_t* s = &p->sources[i];
+
+  if (call->has_body) r->body = s->header != NULL ? s->header : &s->source;
+  if (call->op != UVSMTP_OP_SEND) {
+    r->text = call->text;
+    r->options = call->options.list;
+    r->noptions = call->options.n;
+  }
+  r->keyword = call->keyword;
+  r->line_ends = call->line_ends;
+  r->due = call->due;
+  r->last = call->last;
+  r->tls = call->tls;
+  r->data = (void*)call;
+}
+
 void play_submit(play_t* p, size_t i) {
   const call_t* call = &p->d->calls[i];
   uvsmtp_request_t r = UVSMTP_REQUEST_INIT(call->op);
@@ -88,27 +130,20 @@ void play_submit(play_t* p, size_t i) {
   int rc;
 
   source_begin(&p->sources[i], p, call);
+  if (call->envelope && !wrap(p, &p->sources[i], call)) return;
+  fill_request(p, i, &r);
   list_rcpts(&lists, call);
-  fill_message(&m, call);
+  fill_message(&m, call, &p->sources[i]);
   m.rcpts = lists.list;
-  m.body = r.body = call->has_body ? &p->sources[i].source : NULL;
-  if (call->op == UVSMTP_OP_SEND) {
-    r.message = &m;
-  } else {
-    r.text = call->text;
-    r.options = call->options.list;
-    r.noptions = call->options.n;
-  }
-  r.line_ends = call->line_ends;
-  r.due = call->due;
-  r.last = call->last;
-  r.tls = call->tls;
-  r.data = (void*)call;
+  m.body = r.body;
+  if (call->op == UVSMTP_OP_SEND) r.message = &m;
+  if (call->envelope) r.envelope = hook_envelope;
   if (call->op == UVSMTP_OP_CONNECT || call->op == UVSMTP_OP_LOGIN)
     fill_login(p, i, &r, &host);
   rc = uvsmtp_proto_submit(p->proto, &r);
   free(lists.rcpts);
   free(lists.list);
+  if (rc != 0) unwrap(&p->sources[i]);
   if (rc == -ENOMEM && play_lacks(p)) return;
   if (rc != call->refusal)
     play_fail(p, "submit: expected %s, got %s", error_name(call->refusal),

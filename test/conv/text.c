@@ -154,3 +154,22 @@ int script_value(const bytes_t* word, const char* key, const char** value) {
   *value = word->at + n + 1;
   return 1;
 }
+
+unsigned int script_flags(const dialogue_t* d, int line,
+                          const flag_name_t* names, const char* value) {
+  unsigned int flags = 0;
+
+  while (*value != '\0') {
+    size_t n = strcspn(value, ",");
+    const flag_name_t* f = names;
+
+    while (f->name != NULL &&
+           (strlen(f->name) != n || strncmp(f->name, value, n) != 0))
+      f++;
+    if (f->name == NULL) script_error(d->file, line, "flag %s?", value);
+    flags |= f->flag;
+    value += n;
+    if (*value == ',') value++;
+  }
+  return flags;
+}

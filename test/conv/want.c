@@ -7,10 +7,16 @@
 
 #include "conv.h"
 
-typedef struct reading_s {
-  const char* file;
-  int line;
-} reading_t;
+static unsigned int read_omitted(const dialogue_t* d, int line,
+                                 const char* value) {
+  static const flag_name_t names[] = {{"dsn", UVSMTP_OMITTED_DSN},
+                                      {"deliver-by", UVSMTP_OMITTED_DELIVERBY},
+                                      {"priority", UVSMTP_OMITTED_PRIORITY},
+                                      {"auth", UVSMTP_OMITTED_AUTH},
+                                      {NULL, 0}};
+
+  return script_flags(d, line, names, value);
+}
 
 static int read_enhanced(const char* value) {
   int a = 0;
@@ -21,17 +27,35 @@ static int read_enhanced(const char* value) {
   return a * 1000000 + b * 1000 + c;
 }
 
-static void read_want_word(const reading_t* r, want_t* w, const bytes_t* word) {
+static int read_want_text(want_t* w, const bytes_t* word) {
+  const char* v;
+
+  if (script_value(word, "text", &v))
+    w->text = keep_text(v, strlen(v));
+  else if (script_value(word, "rcpt-text", &v))
+    w->rcpt_text = keep_text(v, strlen(v));
+  else if (script_value(word, "address", &v) ||
+           script_value(word, "sender", &v))
+    w->address = keep_text(v, strlen(v));
+  else if (script_value(word, "detail", &v))
+    w->detail = keep_text(v, strlen(v));
+  else
+    return 0;
+  return 1;
+}
+
+static void read_want_word(const dialogue_t* d, int line, want_t* w,
+                           const bytes_t* word) {
   const char* v;
 
   if (script_value(word, "status", &v))
-    w->status = script_named(r->file, r->line, error_number(v), v);
+    w->status = script_named(d->file, line, error_number(v), v);
   else if (script_value(word, "cause", &v))
-    w->cause = script_named(r->file, r->line, error_number(v), v);
+    w->cause = script_named(d->file, line, error_number(v), v);
   else if (script_value(word, "stage", &v))
-    w->stage = script_named(r->file, r->line, state_number(v), v);
+    w->stage = script_named(d->file, line, state_number(v), v);
   else if (script_value(word, "outcome", &v))
-    w->outcome = script_named(r->file, r->line, outcome_number(v), v);
+    w->outcome = script_named(d->file, line, outcome_number(v), v);
   else if (script_value(word, "code", &v))
     w->code = atoi(v);
   else if (script_value(word, "rcpt-code", &v))
@@ -42,30 +66,25 @@ static void read_want_word(const reading_t* r, want_t* w, const bytes_t* word) {
     w->lines = atoi(v);
   else if (script_value(word, "octets", &v))
     w->octets = atoll(v);
-  else if (script_value(word, "text", &v)) {
-    w->has_text = 1;
-    bytes_add(&w->text, v, word->len - (size_t)(v - word->at));
-  } else if (script_value(word, "detail", &v)) {
-    w->detail = keep_text(v, strlen(v));
-  } else {
-    script_error(r->file, r->line, "\"%s\"?", word->at);
-  }
+  else if (script_value(word, "total", &v))
+    w->total = atoll(v);
+  else if (script_value(word, "omitted", &v))
+    w->omitted = read_omitted(d, line, v);
+  else if (!read_want_text(w, word))
+    script_error(d->file, line, "\"%s\"?", word->at);
 }
 
 /* A call fails for no deeper reason, and carries no message, unless said. */
 void want_read(const dialogue_t* d, int line, want_t* w, char* at,
                int outcome) {
-  reading_t r;
   bytes_t word;
 
-  r.file = d->file;
-  r.line = line;
   memset(w, 0, sizeof(*w));
   w->line = line;
   w->status = w->stage = w->code = w->rcpt_code = w->lines = ANY;
   w->enhanced = ANY;
-  w->octets = ANY;
+  w->octets = w->total = ANY;
   w->outcome = outcome;
-  while (script_word(&at, &word)) read_want_word(&r, w, &word);
-  if (w->status == ANY) script_error(r.file, line, "a result without status");
+  while (script_word(&at, &word)) read_want_word(d, line, w, &word);
+  if (w->status == ANY) script_error(d->file, line, "a result without status");
 }
