@@ -66,7 +66,8 @@ extern "C" {
   XX(AUTH_THINK, 38, "AUTH, at work")                     \
   XX(AUTH_STEP, 39, "response to a challenge")            \
   XX(AUTH_CANCEL, 40, "AUTH, cancelled")                  \
-  XX(XCLIENT, 41, "XCLIENT")
+  XX(XCLIENT, 41, "XCLIENT")                              \
+  XX(EXTENSION, 42, "extension command")
 
 /* The states. */
 enum uvsmtp_state {

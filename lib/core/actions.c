@@ -238,6 +238,16 @@ static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   r->outcome = uvsmtp__classify(S_RCPT, why->reply->code, 0) == I_PERM
                    ? UVSMTP_OUTCOME_REJECTED
                    : UVSMTP_OUTCOME_DEFERRED;
+  if (why->reply->code != 421 && uvsmtp__is_too_many(p, e->op, why->reply)) {
+    uvsmtp__round_t* round = &e->op->round;
+    r->outcome = UVSMTP_OUTCOME_DEFERRED;
+    r->flags |= RCPT_AGAIN;
+    if (round->again++ == 0) round->limit = round->replied - 1;
+  }
+  /* The refusal of one is that of all. */
+  if ((e->op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING) &&
+      e->op->verdict == UVSMTP_OUTCOME_NONE)
+    e->op->verdict = r->outcome;
 }
 
 static void refuse_chunk(uvsmtp_proto_t* p, uvsmtp__entry_t* e,

@@ -200,23 +200,43 @@ int uvsmtp__parse_path(const char* text, int sender, uvsmtp_slice_t* path,
 
   path->base = text;
   path->len = len;
-  for (i = 0; i < len; i++)
-    if (is_high(text[i])) *flags |= UVSMTP__PATH_UTF8;
+  len -= uvsmtp__path_domain(*path).len;
+  for (i = 0; i < path->len; i++)
+    if (is_high(text[i]))
+      *flags |= i < len ? UVSMTP__PATH_UTF8 | UVSMTP__PATH_UTF8_LOCAL
+                        : UVSMTP__PATH_UTF8;
   return 0;
+}
+
+/* No domain holds "@" or a quote. */
+uvsmtp_slice_t uvsmtp__path_domain(uvsmtp_slice_t path) {
+  const char* base = path.base;
+  size_t at = path.len;
+
+  while (at > 0 && base[at - 1] != '@' && base[at - 1] != '"') at--;
+  if (at == 0 || base[at - 1] == '"') at = path.len;
+  path.base = base + at;
+  path.len -= at;
+  return path;
+}
+
+int uvsmtp__check_line(const char* line) {
+  size_t len;
+
+  if (line == NULL) return -EINVAL;
+  len = strlen(line);
+  if (len == 0 || len > UVSMTP__LINE_MAX - 2) return -EINVAL;
+  return check_utf8(line, len);
 }
 
 int uvsmtp__check_command(const char* line) {
   static const char refused[][9] = {"EHLO", "HELO", "LHLO", "STARTTLS", "AUTH",
                                     "MAIL", "RCPT", "DATA", "BDAT",     "BURL",
-                                    "RSET", "QUIT", "TURN", "ATRN"};
-  size_t len;
+                                    "RSET", "QUIT", "TURN", "ATRN", "XCLIENT"};
   size_t verb;
   size_t i;
 
-  if (line == NULL) return -EINVAL;
-  len = strlen(line);
-  if (len == 0 || len > UVSMTP__LINE_MAX - 2) return -EINVAL;
-  if (check_utf8(line, len) != 0) return -EINVAL;
+  if (uvsmtp__check_line(line) != 0) return -EINVAL;
   /* Servers skip blanks before a verb: " DATA" would be one of those below. */
   if (*line == ' ') return -EINVAL;
 
@@ -296,6 +316,13 @@ int uvsmtp__put_bdat(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b, uint64_t n,
   return put_strings(mem, b, strings, 3);
 }
 
+int uvsmtp__put_burl(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
+                     const char* url, int last) {
+  const char* strings[3] = {"BURL ", url, last ? " LAST\r\n" : "\r\n"};
+
+  return put_strings(mem, b, strings, 3);
+}
+
 static void put_options(line_t* line, const char* const* options, size_t n) {
   size_t i;
 
@@ -326,16 +353,5 @@ int uvsmtp__put_path(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
     if (status != 0) return status;
   }
   uvsmtp__buf_commit(b, line.len);
-  return 0;
-}
-
-int uvsmtp__has_param(const char* const* options, size_t n,
-                      const char* keyword) {
-  size_t len = strlen(keyword);
-  size_t i;
-
-  for (i = 0; i < n; i++)
-    if (uvsmtp__same(options[i], strcspn(options[i], "="), keyword, len))
-      return 1;
   return 0;
 }

@@ -17,7 +17,8 @@
 
 enum {
   UVSMTP__PATH_NULL = 1u << 0, /* the null reverse-path */
-  UVSMTP__PATH_UTF8 = 1u << 1  /* holds an octet above 127 */
+  UVSMTP__PATH_UTF8 = 1u << 1, /* holds an octet above 127 */
+  UVSMTP__PATH_UTF8_LOCAL = 1u << 2 /* ... before its domain */
 };
 
 /* -EINVAL when an octet is a control (0 to 31, 127), else 0. */
@@ -42,8 +43,13 @@ int uvsmtp__check_name(const char* text);
 int uvsmtp__parse_path(const char* text, int sender, uvsmtp_slice_t* path,
                        unsigned int* flags);
 
-/* A whole line for uvsmtp_command: no control, not empty, at most
- * UVSMTP__LINE_MAX with its CRLF, and not a verb that has a call of its own. */
+/* The domain of a path that parse_path has found, or len 0: it has none. */
+uvsmtp_slice_t uvsmtp__path_domain(uvsmtp_slice_t path);
+
+/* A whole line: no control, not empty, at most UVSMTP__LINE_MAX with its CRLF.
+ * 0 or -EINVAL. */
+int uvsmtp__check_line(const char* line);
+/* One for uvsmtp_command: not a verb that has a call of its own, either. */
 int uvsmtp__check_command(const char* line);
 
 /* Each appends one line with its CRLF to b. 0, -EINVAL when the line would be
@@ -59,11 +65,9 @@ int uvsmtp__put_path(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
                      const char* const* options2, size_t noptions2);
 int uvsmtp__put_bdat(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b, uint64_t n,
                      int last);
+int uvsmtp__put_burl(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
+                     const char* url, int last);
 int uvsmtp__put_line(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
                      const char* line);
-
-/* 1 when one of the options has this keyword, in any case. */
-int uvsmtp__has_param(const char* const* options, size_t n,
-                      const char* keyword);
 
 #endif

@@ -4,6 +4,7 @@
  * that the request has failed before anything was sent. */
 #include <string.h>
 
+#include "core/ascii.h"
 #include "core/proto_int.h"
 
 static int alive(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
@@ -39,6 +40,10 @@ static int has_place(const uvsmtp_proto_t* p, int state) {
 static int text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
   int rc = uvsmtp__text_known(p, op);
   if (rc >= 0) return rc;
+  if (op->headed && rc == -EMSGSIZE) {
+    op->result.reason = "the header is longer than it may be";
+    return refuse(op, UVSMTP_EMESSAGE, rc, stage);
+  }
   op->verdict = UVSMTP_OUTCOME_DEFERRED;
   return refuse(op, UVSMTP_ESOURCE, rc, stage);
 }
@@ -156,35 +161,56 @@ static int login_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 
 /* ------------------------------------------------------------- messages */
 
+/* RFC 9422 4.1: the server would refuse this one, and maybe with 421. It is for
+ * another session. */
+static int no_more(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  p->quit_owed = 1;
+  op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  op->result.reason = "the server takes no more messages in this session";
+  return refuse(op, UVSMTP_EDISCONNECTED, -EAGAIN, S_MAIL);
+}
+
 /* What the message needs and the server does not offer fails it here, before
  * anything is sent. */
 static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  char params[80];
+  char params[UVSMTP__PARAMS_MAX];
   int cause = 0;
   int rc;
   if (op->failed) return GUARD_SKIP;
   if (!has_place(p, S_MAIL)) return GUARD_TAKE;
+  if (p->caps.mail_max > 0 && p->mails >= p->caps.mail_max) return no_more(p, op);
   rc = op->plan == PLAN_SEND ? text_known(p, op, S_MAIL) : GUARD_TAKE;
   if (rc != GUARD_TAKE) return rc;
-  rc = uvsmtp__mail_params(p, op, params, sizeof(params), &cause);
+  rc = op->envelope != NULL ? uvsmtp__take_envelope(p, op) : 0;
+  if (rc == 0) rc = uvsmtp__mail_params(p, op, params, &cause);
   if (rc == 0) return GUARD_TAKE;
-  if (rc == UVSMTP_ESOURCE) op->verdict = UVSMTP_OUTCOME_DEFERRED;
+  if (rc == UVSMTP_ESOURCE || rc == -ENOMEM)
+    op->verdict = UVSMTP_OUTCOME_DEFERRED;
   return refuse(op, rc, cause, S_MAIL);
 }
 
-/* RFC 6531 3.2: a UTF-8 address needs the extension. */
 static int rcpt_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int cause = 0;
+  int rc;
   if (op->failed) return GUARD_SKIP;
   if (!has_place(p, S_RCPT)) return GUARD_TAKE;
-  if (op->utf8 && !(p->caps.bits & UVSMTP__CAP_SMTPUTF8))
-    return refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_RCPT);
+  rc = uvsmtp__fit_utf8(p, op, 0, &cause);
+  return rc == 0 ? GUARD_TAKE : refuse(op, rc, cause, S_RCPT);
+}
+
+/* Those that a transaction has decided are passed over. */
+static int more_rcpts(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  const uvsmtp_rcpt_result_t* rows = op->result.rcpts;
+  (void)p;
+  if (op->failed || op->round.sent >= op->round.rcpts) return GUARD_SKIP;
+  while (rows[op->next_rcpt].flags & RCPT_REPLIED) op->next_rcpt++;
   return GUARD_TAKE;
 }
 
-static int more_rcpts(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  (void)p;
-  if (op->failed || op->next_rcpt >= op->result.nrcpts) return GUARD_SKIP;
-  return GUARD_TAKE;
+/* Does the text have to wait until all recipients are known? */
+static int awaits_rcpts(const uvsmtp__op_t* op) {
+  return (op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING) &&
+         op->round.replied < op->round.rcpts;
 }
 
 /* A DATA of the caller's own. */
@@ -195,7 +221,7 @@ static int data_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 
 static int data_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || uvsmtp__uses_chunking(p, op)) return GUARD_SKIP;
-  return GUARD_TAKE;
+  return awaits_rcpts(op) ? GUARD_HOLD : GUARD_TAKE;
 }
 
 /* Asked with nothing in flight: DATA is the last of its group. */
@@ -214,8 +240,11 @@ static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (rc >= 0) return rc;
   /* Nothing of this chunk is announced: the session is in order. */
   op->verdict = (uint8_t)uvsmtp__text_fault(op, rc);
-  uvsmtp__op_fail(op, rc == -ENOMEM ? -ENOMEM : UVSMTP_ESOURCE, rc,
-                  S_CHUNK_TEXT);
+  uvsmtp__op_fail(op,
+                  rc == -ENOMEM                ? -ENOMEM
+                  : rc == -EILSEQ && op->ascii ? UVSMTP_ENOTSUPPORTED
+                                               : UVSMTP_ESOURCE,
+                  rc, S_CHUNK_TEXT);
   if (op->begun) p->reset_owed = 1;
   if (op->plan == PLAN_BDAT) p->holed = 1;
   return GUARD_SKIP;
@@ -229,11 +258,21 @@ static int after_refusal(const uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
   return GUARD_SKIP;
 }
 
-/* A BDAT of the caller's own. Under LMTP the last one waits until it is known
+/* RFC 4468: the URL takes the place of a chunk. */
+static int has_burl(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->plan != PLAN_BURL || uvsmtp__caps_find(&p->caps, "BURL") != NULL)
+    return 1;
+  op->result.reason = "the server does not offer BURL";
+  (void)refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_CHUNK_TEXT);
+  return 0;
+}
+
+/* A BDAT or BURL of the caller's own. Under LMTP the last one waits until it is known
  * how many final replies there will be, so that they have a place. */
 static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || op->last) return GUARD_SKIP;
   if (!has_place(p, S_CHUNK_TEXT)) return GUARD_TAKE;
+  if (!has_burl(p, op)) return GUARD_SKIP;
   if (p->chunk_refused) return after_refusal(p, op, S_CHUNK_TEXT);
   return prepare(p, op);
 }
@@ -242,6 +281,7 @@ static int last_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || !op->last) return GUARD_SKIP;
   if ((p->flags & UVSMTP_SESSION_LMTP) && p->fifo_count > 0) return GUARD_HOLD;
   if (!has_place(p, S_LAST_TEXT)) return GUARD_TAKE;
+  if (!has_burl(p, op)) return GUARD_SKIP;
   if (p->chunk_refused) return after_refusal(p, op, S_LAST_TEXT);
   return prepare(p, op);
 }
@@ -258,7 +298,7 @@ static int envelope_open(uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
 static int chunk_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   int rc;
   if (op->failed || !uvsmtp__uses_chunking(p, op)) return GUARD_SKIP;
-  if (envelope_open(p, op)) return GUARD_HOLD;
+  if (awaits_rcpts(op) || envelope_open(p, op)) return GUARD_HOLD;
   rc = prepare(p, op);
   if (rc != GUARD_TAKE) return rc;
   return op->text.last ? GUARD_SKIP : GUARD_TAKE;
@@ -272,6 +312,36 @@ static int last_due(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if ((p->flags & UVSMTP_SESSION_LMTP) && tail != NULL &&
       (tail->state == S_CHUNK_TEXT || tail->state == S_BDAT))
     return GUARD_HOLD;
+  return GUARD_TAKE;
+}
+
+/* ------------------------------------------------------------ extensions */
+
+static int is_word_of(const char* words, const char* word, size_t len) {
+  while (*words != '\0') {
+    size_t n = strcspn(words, " ");
+    if (uvsmtp__same(words, n, word, len)) return 1;
+    words += n + strspn(words + n, " ");
+  }
+  return 0;
+}
+
+/* The command is one of an extension, and its attributes of those that the
+ * server names. */
+static int keyword_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int state = op->plan == PLAN_XCLIENT ? S_XCLIENT : S_EXTENSION;
+  const char* offered;
+  size_t i;
+  if (op->failed) return GUARD_SKIP;
+  if (!has_place(p, state)) return GUARD_TAKE;
+  offered = uvsmtp__caps_find(&p->caps, op->keyword);
+  op->result.reason = "the server does not offer this extension";
+  if (offered == NULL) return refuse(op, UVSMTP_ENOTSUPPORTED, 0, state);
+  op->result.reason = "an attribute that the server does not take";
+  for (i = 0; i < op->noptions; i++)
+    if (!is_word_of(offered, op->options[i], strcspn(op->options[i], "=")))
+      return refuse(op, UVSMTP_ENOTSUPPORTED, -ERANGE, state);
+  op->result.reason = NULL;
   return GUARD_TAKE;
 }
 

@@ -15,6 +15,7 @@
 /* The structs as version 0.1 had them. */
 #define RCPT_MIN UVSMTP__UP_TO(uvsmtp_rcpt_t, noptions)
 #define MESSAGE_MIN UVSMTP__UP_TO(uvsmtp_message_t, line_ends)
+#define PARAMS_MIN UVSMTP__UP_TO(uvsmtp_mail_params_t, auth)
 #define REQUEST_MIN UVSMTP__UP_TO(uvsmtp_request_t, data)
 
 /* ------------------------------------------------------------- copying */
@@ -65,12 +66,13 @@ static int check_params(const char* const* list, size_t n, size_t* octets) {
   return 0;
 }
 
-/* An address and its parameters: will the line be short enough? */
-static int check_path(const char* address, int sender,
+/* An address and its parameters, `own` octets of which are the library's: will
+ * the line be short enough? */
+static int check_path(const char* address, int sender, size_t own,
                       const char* const* options, size_t noptions,
                       const char* const* more, size_t nmore, unsigned* flags) {
   uvsmtp_slice_t path;
-  size_t octets = sizeof("MAIL FROM:<>\r\n") - 1 + OWN_PARAMS;
+  size_t octets = sizeof("MAIL FROM:<>\r\n") - 1 + OWN_PARAMS + own;
   if (address == NULL) return -EINVAL;
   if (uvsmtp__parse_path(address, sender, &path, flags) != 0) return -EINVAL;
   octets += path.len;
@@ -88,31 +90,79 @@ static int check_source(const uvsmtp_source_t* source) {
   return source->length < UVSMTP_LENGTH_LATER ? -EINVAL : 0;
 }
 
-static int check_message(const uvsmtp_message_t* m, unsigned* flags) {
-  size_t i;
-  if (m->nrcpts == 0 || m->rcpts == NULL || m->nrcpts > UINT32_MAX)
+/* What is asked for a recipient: its own, or the message's. */
+static unsigned int notify_of(const uvsmtp_rcpt_t* r,
+                              const uvsmtp_mail_params_t* params) {
+  if (r->notify != 0 || params == NULL) return r->notify;
+  return params->notify;
+}
+
+static int check_rcpt(const uvsmtp_rcpt_t* from, const uvsmtp_message_t* m,
+                      unsigned int* flags) {
+  char text[UVSMTP__RCPT_PARAMS_MAX];
+  uvsmtp_rcpt_t r;
+  unsigned int f = 0;
+  unsigned int notify;
+  size_t own = 0;
+  if (from == NULL || uvsmtp__take(&r, sizeof(r), from, RCPT_MIN) != 0)
     return -EINVAL;
+  notify = notify_of(&r, m->params);
+  if (notify != 0 || r.orcpt != NULL) {
+    if (uvsmtp__rcpt_params_check(notify, r.orcpt) != 0) return -EINVAL;
+    own = uvsmtp__rcpt_params_put(notify, r.orcpt, 0, 0, text);
+  }
+  if (check_path(r.address, 0, own, r.options, r.noptions, m->rcpt_options,
+                 m->nrcpt_options, &f) != 0)
+    return -EINVAL;
+  *flags |= f;
+  return 0;
+}
+
+/* The sender and its parameters. */
+static int check_sender(const uvsmtp_message_t* m, int headed,
+                        unsigned int* flags) {
+  char text[UVSMTP__MAIL_PARAMS_MAX];
+  const char* from = m->from == NULL && headed ? "" : m->from;
+  size_t own = 0;
+  if (m->params != NULL) {
+    if (uvsmtp__params_check(m->params) != 0) return -EINVAL;
+    own = uvsmtp__params_put(m->params, 0, 0, text);
+  }
+  return check_path(from, 1, own, m->mail_options, m->nmail_options, NULL, 0,
+                    flags);
+}
+
+/* headed: a header says what the message does not. */
+static int check_message(const uvsmtp_message_t* m, int headed,
+                         unsigned int* flags) {
+  size_t i;
+  if (m->nrcpts == 0 ? !headed : m->rcpts == NULL) return -EINVAL;
+  if (m->nrcpts > UINT32_MAX) return -EINVAL;
   if (m->line_ends > UVSMTP_LINES_BINARY || m->timeout < 0) return -EINVAL;
   if (m->flags & ~(unsigned int)(UVSMTP_MESSAGE_BORROW_STRINGS |
                                  UVSMTP_MESSAGE_NO_PIPELINING |
-                                 UVSMTP_MESSAGE_NO_CHUNKING))
+                                 UVSMTP_MESSAGE_NO_CHUNKING |
+                                 UVSMTP_MESSAGE_ALL_OR_NOTHING |
+                                 UVSMTP_MESSAGE_REFUSE_8BIT))
     return -EINVAL;
-  if (check_source(m->body) != 0) return -EINVAL;
-  if (check_path(m->from, 1, m->mail_options, m->nmail_options, NULL, 0,
-                 flags) != 0)
+  if (check_source(m->body) != 0 || check_sender(m, headed, flags) != 0)
     return -EINVAL;
-  for (i = 0; i < m->nrcpts; i++) {
-    uvsmtp_rcpt_t r;
-    unsigned int f = 0;
-    if (m->rcpts[i] == NULL ||
-        uvsmtp__take(&r, sizeof(r), m->rcpts[i], RCPT_MIN) != 0)
-      return -EINVAL;
-    if (check_path(r.address, 0, r.options, r.noptions, m->rcpt_options,
-                   m->nrcpt_options, &f) != 0)
-      return -EINVAL;
-    *flags |= f;
-  }
+  for (i = 0; i < m->nrcpts; i++)
+    if (check_rcpt(m->rcpts[i], m, flags) != 0) return -EINVAL;
   return 0;
+}
+
+/* A whole command of an extension, or a URL, which is no longer than one. */
+static int check_extension(const uvsmtp_request_t* r) {
+  if (r->op != UVSMTP_OP_BURL) {
+    size_t octets = 0;
+    if (r->keyword == NULL || uvsmtp__check_param(r->keyword) != 0 ||
+        check_params(r->options, r->noptions, &octets) != 0)
+      return -EINVAL;
+  } else if (r->text != NULL && strchr(r->text, ' ') != NULL) {
+    return -EINVAL;
+  }
+  return uvsmtp__check_line(r->text);
 }
 
 static int check_request(const uvsmtp_request_t* r, int lmtp) {
@@ -138,7 +188,7 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
       return r->text == NULL ? 0 : uvsmtp__check_name(r->text);
     case UVSMTP_OP_MAIL:
     case UVSMTP_OP_RCPT:
-      return check_path(r->text, r->op == UVSMTP_OP_MAIL, r->options,
+      return check_path(r->text, r->op == UVSMTP_OP_MAIL, 0, r->options,
                         r->noptions, NULL, 0, &flags);
     case UVSMTP_OP_DATA:
       if (r->line_ends > UVSMTP_LINES_STRICT) return -EINVAL;
@@ -148,12 +198,34 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
       return r->body->length == -1 ? -EINVAL : 0;
     case UVSMTP_OP_COMMAND:
       return r->text == NULL ? -EINVAL : uvsmtp__check_command(r->text);
+    case UVSMTP_OP_EXTENSION:
+    case UVSMTP_OP_XCLIENT:
+    case UVSMTP_OP_BURL:
+      return check_extension(r);
     default:
       return -EINVAL;
   }
 }
 
 /* ----------------------------------------------------------- layout */
+
+static uint8_t utf8_of(unsigned int paths) {
+  return (uint8_t)(paths & (UVSMTP__PATH_UTF8 | UVSMTP__PATH_UTF8_LOCAL));
+}
+
+static void fill_row(uvsmtp_rcpt_result_t* row, const uvsmtp__op_t* op,
+                     const char* address) {
+  memset(row, 0, sizeof(*row));
+  row->address = address;
+  row->result = &op->result;
+  (void)uvsmtp__parse_path(address, 0, &row->path, &(unsigned int){0});
+}
+
+static void set_rows(uvsmtp__op_t* op, uvsmtp_rcpt_result_t* rows, size_t n) {
+  op->result.rcpts = rows;
+  op->result.nrcpts = n;
+  op->round.open = n;
+}
 
 static void lay_rcpts(slab_t* s, uvsmtp__op_t* op, const uvsmtp_message_t* m,
                       int borrow) {
@@ -163,21 +235,80 @@ static void lay_rcpts(slab_t* s, uvsmtp__op_t* op, const uvsmtp_message_t* m,
   for (i = 0; i < m->nrcpts; i++) {
     uvsmtp_rcpt_t r;
     const char* address;
+    const char* orcpt;
     const char* const* options;
     (void)uvsmtp__take(&r, sizeof(r), m->rcpts[i], RCPT_MIN);
     options = put_strings(s, r.options, r.noptions, borrow);
+    orcpt = put_string(s, r.orcpt, borrow);
     address = put_string(s, r.address, borrow);
     if (op == NULL) continue;
-    memset(&rows[i], 0, sizeof(rows[i]));
-    rows[i].address = address;
+    fill_row(&rows[i], op, address);
     rows[i].options = options;
     rows[i].noptions = r.noptions;
-    rows[i].result = &op->result;
-    (void)uvsmtp__parse_path(address, 0, &rows[i].path, &(unsigned int){0});
+    rows[i].orcpt = orcpt;
+    rows[i].notify = (uint8_t)notify_of(&r, m->params);
+    if (rows[i].notify != 0 || orcpt != NULL) op->rcpt_params = 1;
   }
-  if (op == NULL) return;
-  op->result.rcpts = rows;
-  op->result.nrcpts = m->nrcpts;
+  if (op != NULL) set_rows(op, rows, m->nrcpts);
+}
+
+static const uvsmtp_mail_params_t* put_params(slab_t* s,
+                                              const uvsmtp_mail_params_t* from,
+                                              int borrow) {
+  uvsmtp_mail_params_t* to;
+  const char* envid;
+  const char* until;
+  const char* auth;
+  if (from == NULL) return NULL;
+  to = put(s, from, sizeof(*from), sizeof(void*));
+  envid = put_string(s, from->envid, borrow);
+  until = put_string(s, from->hold_until, borrow);
+  auth = put_string(s, from->auth, borrow);
+  if (to == NULL) return NULL;
+  to->envid = envid;
+  to->hold_until = until;
+  to->auth = auth;
+  return to;
+}
+
+int uvsmtp__op_set_envelope(const uvsmtp__mem_t* mem, uvsmtp__op_t* op,
+                            const char* from, const char* const* rcpts,
+                            size_t nrcpts) {
+  uvsmtp_rcpt_result_t* rows;
+  unsigned int flags = 0;
+  slab_t s = {NULL, nrcpts * sizeof(*rows)};
+  size_t i;
+  if (op->result.sender == NULL) {
+    if (check_path(from, 1, 0, NULL, 0, NULL, 0, &flags) != 0)
+      return UVSMTP_EMESSAGE;
+    (void)put_string(&s, from, 0);
+  }
+  for (i = 0; i < nrcpts; i++) {
+    if (check_path(rcpts[i], 0, 0, NULL, 0, NULL, 0, &flags) != 0)
+      return UVSMTP_EMESSAGE;
+    op->utf8 |= utf8_of(flags);
+    (void)put_string(&s, rcpts[i], 0);
+  }
+  op->rows = s.used;
+  s.base = uvsmtp__alloc(mem, s.used);
+  if (s.base == NULL) {
+    op->rows = 0;
+    return -ENOMEM;
+  }
+  rows = (void*)s.base;
+  s.used = nrcpts * sizeof(*rows);
+  if (op->result.sender == NULL) {
+    op->arg = op->result.sender = put_string(&s, from, 0);
+    (void)uvsmtp__parse_path(op->arg, 1, &op->path, &flags);
+    op->utf8 |= utf8_of(flags);
+  }
+  for (i = 0; i < nrcpts; i++) {
+    fill_row(&rows[i], op, put_string(&s, rcpts[i], 0));
+    if (op->params != NULL) rows[i].notify = (uint8_t)op->params->notify;
+    if (rows[i].notify != 0) op->rcpt_params = 1;
+  }
+  if (nrcpts > 0) set_rows(op, rows, nrcpts);
+  return 0;
 }
 
 /* Lays the whole request out; op NULL while measuring. */
@@ -186,11 +317,15 @@ static void lay(slab_t* s, uvsmtp__op_t* op, const uvsmtp_request_t* r,
   int borrow = m != NULL && (m->flags & UVSMTP_MESSAGE_BORROW_STRINGS);
   const char* const* options;
   const char* const* rcpt_options = NULL;
+  const uvsmtp_mail_params_t* params = NULL;
+  const char* keyword = NULL;
   const char* arg;
   if (m == NULL) {
     options = put_strings(s, r->options, r->noptions, 0);
+    keyword = put_string(s, r->keyword, 0);
     arg = put_string(s, r->text, 0);
   } else {
+    params = put_params(s, m->params, borrow);
     options = put_strings(s, m->mail_options, m->nmail_options, borrow);
     rcpt_options = put_strings(s, m->rcpt_options, m->nrcpt_options, borrow);
     lay_rcpts(s, op, m, borrow);
@@ -201,6 +336,8 @@ static void lay(slab_t* s, uvsmtp__op_t* op, const uvsmtp_request_t* r,
   op->noptions = m == NULL ? r->noptions : m->nmail_options;
   op->rcpt_options = rcpt_options;
   op->nrcpt_options = m == NULL ? 0 : m->nrcpt_options;
+  op->params = params;
+  op->keyword = keyword;
   op->arg = arg;
 }
 
@@ -210,9 +347,9 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
   op->data = r->data;
   op->plan = (uint8_t)r->op;
   op->step = uvsmtp__plan_start(r->op);
-  op->utf8 = (paths & UVSMTP__PATH_UTF8) != 0;
+  op->utf8 = utf8_of(paths);
   op->carries = r->op == UVSMTP_OP_SEND || r->op == UVSMTP_OP_DATA ||
-                r->op == UVSMTP_OP_BDAT;
+                r->op == UVSMTP_OP_BDAT || r->op == UVSMTP_OP_BURL;
   op->text.source = m == NULL ? r->body : m->body;
   op->line_ends = (uint8_t)(r->op == UVSMTP_OP_BDAT ? UVSMTP_LINES_BINARY
                             : m == NULL             ? r->line_ends
@@ -222,18 +359,21 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
     op->progress = m->progress;
     op->progress_arg = m->progress_arg;
     op->due = r->due;
+    op->headed = r->envelope != NULL;
+    if (m->from == NULL || m->nrcpts == 0) op->envelope = r->envelope;
   }
   op->last = r->last != 0;
   op->tls = (uint8_t)r->tls;
   op->local = r->local != 0;
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_SEND)
     op->result.sender = op->arg;
-  if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||
-      r->op == UVSMTP_OP_SEND) {
+  if (op->arg != NULL &&
+      (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||
+       r->op == UVSMTP_OP_SEND)) {
     unsigned int flags = 0;
     (void)uvsmtp__parse_path(op->arg, r->op != UVSMTP_OP_RCPT, &op->path,
                              &flags);
-    if (flags & UVSMTP__PATH_UTF8) op->utf8 = 1;
+    op->utf8 |= utf8_of(flags);
   }
   uvsmtp__queue_init(&op->link);
 }
@@ -242,6 +382,7 @@ int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
                    int lmtp, uvsmtp__op_t** out) {
   uvsmtp_request_t r;
   uvsmtp_message_t message;
+  uvsmtp_mail_params_t params;
   const uvsmtp_message_t* m = NULL;
   slab_t s = {NULL, sizeof(uvsmtp__op_t)};
   unsigned int paths = 0;
@@ -253,8 +394,13 @@ int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
     if (r.message == NULL ||
         uvsmtp__take(&message, sizeof(message), r.message, MESSAGE_MIN))
       return -EINVAL;
+    if (message.params != NULL) {
+      if (uvsmtp__take(&params, sizeof(params), message.params, PARAMS_MIN))
+        return -EINVAL;
+      message.params = &params;
+    }
     m = &message;
-    rc = check_message(m, &paths);
+    rc = check_message(m, r.envelope != NULL, &paths);
   } else {
     rc = check_request(&r, lmtp);
   }
@@ -308,48 +454,4 @@ void uvsmtp__op_fail(uvsmtp__op_t* op, int error, int cause, int stage) {
   op->result.status = error;
   op->result.cause = cause;
   op->result.stage = (uint8_t)stage;
-}
-
-/* The worst case first: see uvsmtp_result_outcome. */
-static int weigh(int outcome) {
-  static const unsigned char weights[] = {0, 4, 3, 1, 2, 5};
-  return weights[outcome];
-}
-
-static void settle_rcpt(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r) {
-  if (r->outcome != UVSMTP_OUTCOME_NONE) return;
-  r->outcome = op->verdict;
-  /* After a 421 to one RCPT the server did not execute the next ones. */
-  if (op->cut && !(r->flags & RCPT_REPLIED) &&
-      r->outcome != UVSMTP_OUTCOME_UNKNOWN)
-    r->outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
-  r->stage = op->result.stage;
-  if (r->outcome != UVSMTP_OUTCOME_ACCEPTED) r->status = op->result.status;
-  if (r->outcome == UVSMTP_OUTCOME_UNKNOWN) r->status = UVSMTP_EUNKNOWN;
-}
-
-void uvsmtp__op_settle(uvsmtp__op_t* op) {
-  uvsmtp_result_t* res = &op->result;
-  size_t i;
-  if (!op->carries) return;
-  if (op->verdict == UVSMTP_OUTCOME_NONE && op->failed)
-    op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
-  res->outcome = op->verdict;
-  if (res->nrcpts == 0) return;
-  res->outcome = UVSMTP_OUTCOME_NONE;
-  for (i = 0; i < res->nrcpts; i++) {
-    settle_rcpt(op, &res->rcpts[i]);
-    if (weigh(res->rcpts[i].outcome) > weigh(res->outcome))
-      res->outcome = res->rcpts[i].outcome;
-  }
-  if (res->outcome == UVSMTP_OUTCOME_UNKNOWN &&
-      res->status != UVSMTP_EUNKNOWN) {
-    /* What came first is the reason now: the loss is what the caller must
-     * decide about. */
-    if (res->status != UVSMTP_EDISCONNECTED) res->cause = res->status;
-    res->status = UVSMTP_EUNKNOWN;
-  } else if (res->outcome == UVSMTP_OUTCOME_ACCEPTED) {
-    res->status = 0;
-    res->cause = 0;
-  }
 }

@@ -41,87 +41,55 @@ static int may_go(uvsmtp_proto_t* p, const uvsmtp__op_t* op, int state) {
   return uvsmtp__states[tail->state].group != GROUP_LAST;
 }
 
-/* ------------------------------------------------------ MAIL's parameters */
-
-static size_t put_text(char* to, size_t at, size_t cap, const char* text) {
-  size_t n = strlen(text);
-  if (at + n >= cap) return at;
-  memcpy(to + at, text, n);
-  to[at + n] = '\0';
-  return at + n;
-}
-
-static size_t put_number(char* to, size_t at, size_t cap, uint64_t n) {
-  char digits[24];
-  size_t i = sizeof(digits) - 1;
-  digits[i] = '\0';
-  do {
-    digits[--i] = (char)('0' + n % 10);
-    n /= 10;
-  } while (n > 0);
-  return put_text(to, at, cap, digits + i);
-}
-
-/* RFC 1870: the size is known or well estimated; more than the limit is refused
- * here, since the lower bound is already too much. */
-static int size_param(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
-                      size_t* at, size_t cap, int* cause) {
-  uint64_t size = 0;
-  int known;
-  if (!(p->caps.bits & UVSMTP__CAP_SIZE) || op->text.source == NULL) return 0;
-  known = uvsmtp__text_size(p, op, &size);
-  if (op->text.error != 0) {
-    *cause = op->text.error;
-    return UVSMTP_ESOURCE;
-  }
-  if (known < 0) return 0;
-  if (p->caps.size_limit > 0 && size > p->caps.size_limit) {
-    *cause = -EMSGSIZE;
-    return UVSMTP_ENOTSUPPORTED;
-  }
-  if (uvsmtp__has_param(op->options, op->noptions, "SIZE")) return 0;
-  *at = put_text(buf, *at, cap, " SIZE=");
-  *at = put_number(buf, *at, cap, size);
-  return 0;
-}
-
-int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
-                        size_t cap, int* cause) {
-  int asked = uvsmtp__has_param(op->options, op->noptions, "SMTPUTF8");
-  int has_body = uvsmtp__has_param(op->options, op->noptions, "BODY");
-  size_t at = 0;
-  int rc;
-  buf[0] = '\0';
-  /* RFC 6531 3.1, 3.2 */
-  if ((op->utf8 || asked) && !(p->caps.bits & UVSMTP__CAP_SMTPUTF8))
-    return UVSMTP_ENOTSUPPORTED;
-  rc = size_param(p, op, buf, &at, cap, cause);
-  if (rc != 0) return rc;
-  if (op->plan == PLAN_SEND && op->line_ends == UVSMTP_LINES_BINARY) {
-    /* RFC 3030 3: only by BDAT. */
-    if (!(p->caps.bits & UVSMTP__CAP_BINARYMIME) ||
-        !uvsmtp__uses_chunking(p, op))
-      return UVSMTP_ENOTSUPPORTED;
-    if (!has_body) at = put_text(buf, at, cap, " BODY=BINARYMIME");
-    has_body = 1;
-  }
-  if (op->utf8 && !asked) {
-    if (!has_body && (p->caps.bits & UVSMTP__CAP_8BITMIME))
-      at = put_text(buf, at, cap, " BODY=8BITMIME");
-    put_text(buf, at, cap, " SMTPUTF8");
-  }
-  return 0;
-}
-
 /* ------------------------------------------------------------- sending */
+
+/* A path as this server takes it: see uvsmtp__fit_utf8. */
+static int said_path(const uvsmtp_proto_t* p, const uvsmtp__op_t* op,
+                     uvsmtp_slice_t* path, char* buf) {
+  if (!op->utf8 || op->smtputf8) return 0;
+  return uvsmtp__path_ascii(p, *path, buf, path);
+}
+
+static int build_mail(uvsmtp_proto_t* p, uvsmtp__op_t* op,
+                      const char* const* options, size_t noptions) {
+  char params[UVSMTP__PARAMS_MAX];
+  char buf[UVSMTP__PATH_MAX];
+  uvsmtp_slice_t path = op->path;
+  int ignored;
+  int rc = uvsmtp__mail_params(p, op, params, &ignored);
+  if (rc == 0) rc = said_path(p, op, &path, buf);
+  if (rc != 0) return rc;
+  return uvsmtp__put_path(&p->mem, &p->out.bytes, "MAIL FROM:", path, params,
+                          options, noptions, NULL, 0);
+}
+
+static int build_rcpt(uvsmtp_proto_t* p, uvsmtp__op_t* op,
+                      const char* const* options, size_t noptions) {
+  char params[UVSMTP__RCPT_PARAMS_MAX];
+  char buf[UVSMTP__PATH_MAX];
+  const uvsmtp_rcpt_result_t* r = NULL;
+  uvsmtp_slice_t path = op->path;
+  int rc;
+  *params = '\0';
+  if (op->plan == PLAN_SEND) {
+    r = &op->result.rcpts[op->next_rcpt];
+    path = r->path;
+    options = op->rcpt_options;
+    noptions = p->esmtp ? op->nrcpt_options : 0;
+    uvsmtp__rcpt_params(op, r, params);
+  }
+  rc = said_path(p, op, &path, buf);
+  if (rc != 0) return rc;
+  return uvsmtp__put_path(&p->mem, &p->out.bytes, "RCPT TO:", path, params,
+                          options, noptions, r == NULL ? NULL : r->options,
+                          r == NULL || !p->esmtp ? 0 : r->noptions);
+}
 
 static int build(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   uvsmtp__buf_t* b = &p->out.bytes;
   const char* const* options;
   const char* name = p->local_name;
   size_t noptions;
-  char params[80];
-  int ignored;
   if (op == NULL)
     return uvsmtp__put_line(&p->mem, b, uvsmtp__states[state].wire);
   options = p->esmtp ? op->options : NULL;
@@ -136,23 +104,17 @@ static int build(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
     case S_HELO:
       return uvsmtp__put_hello(&p->mem, b, "HELO", name);
     case S_MAIL:
-      (void)uvsmtp__mail_params(p, op, params, sizeof(params), &ignored);
-      return uvsmtp__put_path(&p->mem, b, "MAIL FROM:", op->path, params,
-                              options, noptions, NULL, 0);
+      return build_mail(p, op, options, noptions);
     case S_RCPT:
-      if (op->plan == PLAN_SEND) {
-        const uvsmtp_rcpt_result_t* r = &op->result.rcpts[op->next_rcpt];
-        return uvsmtp__put_path(&p->mem, b, "RCPT TO:", r->path, NULL,
-                                op->rcpt_options,
-                                p->esmtp ? op->nrcpt_options : 0, r->options,
-                                p->esmtp ? r->noptions : 0);
-      }
-      return uvsmtp__put_path(&p->mem, b, "RCPT TO:", op->path, NULL, options,
-                              noptions, NULL, 0);
+      return build_rcpt(p, op, options, noptions);
     case S_CHUNK_TEXT:
     case S_LAST_TEXT:
+      if (op->plan == PLAN_BURL)
+        return uvsmtp__put_burl(&p->mem, b, op->arg, state == S_LAST_TEXT);
       return uvsmtp__put_bdat(&p->mem, b, op->text.ahead, state == S_LAST_TEXT);
     case S_COMMAND:
+    case S_EXTENSION:
+    case S_XCLIENT:
       return uvsmtp__put_line(&p->mem, b, op->arg);
     default:
       if (uvsmtp__states[state].kind == KIND_WAIT) return 0;
@@ -179,6 +141,7 @@ static void begin_session(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   p->policy = op->tls;
   p->tls_refused = 0;
   p->local = op->local & 1u;
+  p->mails = 0;
   p->login_failed = 0;
   uvsmtp__exchange_free(p->auth);
   p->auth = op->auth;
@@ -210,8 +173,15 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   predict(p, state);
   if (op == NULL) return 0;
   e->rcpt = (uint32_t)op->next_rcpt;
-  if (state == S_RCPT && op->plan == PLAN_SEND) op->next_rcpt++;
-  if (state == S_MAIL) op->begun = 1;
+  if (op->plan == PLAN_SEND && state == S_RCPT) {
+    op->result.rcpts[op->next_rcpt++].flags |= RCPT_SENT;
+    op->round.sent++;
+  }
+  if (state == S_MAIL) {
+    op->begun = 1;
+    p->mails++;
+    if (op->plan == PLAN_SEND) uvsmtp__round_begin(p, op);
+  }
   op->inflight++;
   op->started = 1;
   if (state == S_AUTH_THINK) uvsmtp__auth_begin(p, uvsmtp__exchange_of(p, op));
@@ -247,9 +217,10 @@ static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
  * still open: the commands queued behind it were meant for another. And a chunk
  * behind one that is missing would make the message look whole. */
 static int is_misled(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
-  if (p->holed && op->plan == PLAN_BDAT) return 1;
-  return p->misled && (op->plan == PLAN_RCPT || op->plan == PLAN_DATA ||
-                       op->plan == PLAN_BDAT);
+  int chunk = op->plan == PLAN_BDAT || op->plan == PLAN_BURL;
+  if (p->holed && chunk) return 1;
+  return p->misled &&
+         (op->plan == PLAN_RCPT || op->plan == PLAN_DATA || chunk);
 }
 
 /* Tries the request's next step: 1 when the cursor moved. */
@@ -300,8 +271,8 @@ static int next_step(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 
 static void finish(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (p->current == op) p->current = NULL;
-  op->result.octets = op->text.queued;
-  if (op->text.source != NULL) uvsmtp__report(op, op->result.octets);
+  op->result.octets = op->round.before + op->text.queued;
+  if (op->text.source != NULL) uvsmtp__report(op, op->text.queued);
   uvsmtp__op_settle(op);
   /* The caller may want the secrets gone. */
   uvsmtp__exchange_free(op->auth);
@@ -312,13 +283,18 @@ static void finish(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__queue_insert_tail(&p->done, &op->link);
 }
 
-/* Nothing more will be sent for it. What is queued behind a login was meant for
- * whom it would have been, whatever it failed of. */
-static void end(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+/* All steps have been taken: 0 while it is not known whether that is all. What
+ * is queued behind a login was meant for whom it would have been, whatever it
+ * failed of. */
+static int end(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  int rounds = ROUNDS_OVER;
+  if (op->plan == PLAN_SEND) rounds = uvsmtp__round_over(p, op);
+  if (rounds != ROUNDS_OVER) return rounds == ROUNDS_MORE;
   op->ended = 1;
-  if (op->plan != PLAN_LOGIN || !op->failed || p->authed != NULL) return;
+  if (op->plan != PLAN_LOGIN || !op->failed || p->authed != NULL) return 1;
   p->login_failed = 1;
   p->misled = 1; /* within a transaction, too */
+  return 1;
 }
 
 /* Requests finish in order: one that failed early waits for those before it. */
@@ -350,15 +326,37 @@ static uvsmtp__op_t* advance(uvsmtp_proto_t* p) {
   return NULL;
 }
 
-/* The engine's own RSET goes before the next request. It has no request of its
- * own, so that nobody hears of it. Returns 1 when the cursor moved. */
-static int run_reset(uvsmtp_proto_t* p) {
+/* Has no request begun that is not over? Between the transactions of a message
+ * none has, either. */
+static int is_between(const uvsmtp_proto_t* p) {
+  const uvsmtp__op_t* op = p->current;
+  if (op == NULL || op->ended) return 1;
+  return op->round.several && op->round.rcpts == 0;
+}
+
+/* The next request says QUIT by itself. */
+static int quits_anyway(const uvsmtp_proto_t* p) {
+  const uvsmtp__link_t* link =
+      p->current == NULL ? p->ops.next : p->current->link.next;
+  if (link == &p->ops) return 0;
+  return UVSMTP__CONTAINER(link, uvsmtp__op_t, link)->plan == PLAN_QUIT;
+}
+
+/* The engine's own RSET, or QUIT, goes before the next request. It has no
+ * request of its own, so that nobody hears of it. Returns 1 when the cursor
+ * moved. */
+static int run_own(uvsmtp_proto_t* p) {
   int state;
   int rc;
-  if (!p->reset_owed || (p->current != NULL && !p->current->ended)) return 0;
-  state = uvsmtp__steps[uvsmtp__plan_start(PLAN_RESET)].state;
+  if (!(p->reset_owed | p->quit_owed) || !is_between(p)) return 0;
+  if (p->quit_owed && quits_anyway(p)) {
+    p->quit_owed = 0;
+    return 1;
+  }
+  state = p->quit_owed ? S_QUIT : S_RSET;
   if (!may_go(p, NULL, state)) return 0;
   p->reset_owed = 0;
+  p->quit_owed = 0;
   if (!((uvsmtp__states[state].starts >> p->ahead) & 1u)) return 1;
   rc = issue(p, NULL, state);
   if (rc != 0) uvsmtp__on_input(p, I_OOM, rc);
@@ -371,20 +369,19 @@ void uvsmtp__run(uvsmtp_proto_t* p) {
   if (p->running) return;
   p->running = 1;
   while (moved) {
-    uvsmtp__op_t* op;
+    uvsmtp__op_t* op = p->current;
     moved = 0;
-    if (p->current != NULL && !p->current->ended && uvsmtp__at_end(p->current))
-      end(p, p->current);
+    if (op != NULL && !op->ended && uvsmtp__at_end(op) && !end(p, op)) break;
     if (uvsmtp__is_thinking(p) && uvsmtp__auth_run(p)) {
       moved = 1;
       continue;
     }
     reap(p);
-    if (run_reset(p)) {
+    if (run_own(p)) {
       moved = 1;
       continue;
     }
-    if (p->reset_owed && (p->current == NULL || p->current->ended)) break;
+    if ((p->reset_owed | p->quit_owed) && is_between(p)) break;
     op = advance(p);
     if (op == NULL) break;
     if (uvsmtp__at_end(op))

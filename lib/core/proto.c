@@ -26,6 +26,7 @@ static void init(uvsmtp_proto_t* p, const uvsmtp_proto_config_t* c) {
   p->flags = c->flags;
   p->trace = c->trace;
   p->trace_arg = c->trace_arg;
+  p->to_ascii = c->to_ascii;
   limits.line = c->max_reply_line;
   limits.octets = c->max_reply_octets;
   limits.lines = c->max_reply_lines;

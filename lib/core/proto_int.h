@@ -7,8 +7,11 @@
  *   plan.c     the send cursor: which command may go next, and sending it
  *   guards.c   the questions of plans.def
  *   auth.c     a mechanism's run, and exchange.c what it sees of it
+ *   mail.c     what MAIL and RCPT say beside an address
+ *   rounds.c   a message in several transactions
  *   text.c     the message text: from the source through the encoder
- *   op.c       requests and results
+ *   look.c     what is known of it before
+ *   op.c       requests, and settle.c what becomes of them
  *
  * The receive cursor is the head of the FIFO, judged by `rest`; the send cursor
  * is `current` with its step, judged by `ahead`. */
@@ -58,12 +61,17 @@ typedef struct uvsmtp__entry_s {
   uint8_t some_bad;
 } uvsmtp__entry_t;
 
+/* See uvsmtp_proto_config_t. */
+typedef int (*uvsmtp__to_ascii_fn)(const char* domain, size_t len, char* out,
+                                   size_t cap);
+
 struct uvsmtp_proto_s {
   uvsmtp__mem_t mem;
   unsigned int flags;
   unsigned int serial; /* of waits */
   uvsmtp_trace_cb trace;
   void* trace_arg;
+  uvsmtp__to_ascii_fn to_ascii; /* or NULL */
   char* local_name;
 
   uvsmtp__reader_t reader;
@@ -93,6 +101,7 @@ struct uvsmtp_proto_s {
   uvsmtp__buf_t addresses; /* LMTP: accepted by rcpt of its own, NUL-ended */
   uint32_t naddresses;
   uint32_t accepted; /* recipients of the open transaction */
+  uint32_t mails;    /* said in this session */
   int down_status;   /* why there is no session, for those who want one */
   int down_cause;
   uint8_t down_outcome;
@@ -113,6 +122,7 @@ struct uvsmtp_proto_s {
   unsigned int helloed : 1;
   unsigned int esmtp : 1;
   unsigned int reset_owed : 1;
+  unsigned int quit_owed : 1; /* the server takes no more messages */
   unsigned int up : 1; /* the host has a transport for us */
   unsigned int canceled : 1;
   unsigned int oom : 1;  /* noted in an action; step(OOM) follows */
@@ -165,10 +175,39 @@ int uvsmtp__is_exposed(const uvsmtp_proto_t* p, int state);
 /* 1 when op needs no TLS: an opportunistic policy alone asks for it. */
 int uvsmtp__is_optional(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
 int uvsmtp__uses_chunking(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
+
+/* ---- mail.c ---- */
+/* Room for all parameters that the library writes. */
+#define UVSMTP__PARAMS_MAX (80u + UVSMTP__MAIL_PARAMS_MAX)
 /* Parameters of MAIL that the library adds, into buf: "" or " SIZE=..." ...; 0,
  * or the reason why the message can't go to this server. */
 int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
-                        size_t cap, int* cause);
+                        int* cause);
+/* Likewise of a RCPT; the message has been found to fit. */
+void uvsmtp__rcpt_params(uvsmtp__op_t* op, const uvsmtp_rcpt_result_t* r,
+                         char* buf);
+/* Whether the paths can go to this server, and how; asked: SMTPUTF8 is wanted
+ * in any case. 0 or an error as above. */
+int uvsmtp__fit_utf8(uvsmtp_proto_t* p, uvsmtp__op_t* op, int asked,
+                     int* cause);
+/* A path whose domain is an A-label: itself, or in buf (UVSMTP__PATH_MAX
+ * octets). 0 or an error of uvsmtp_proto_config_t.to_ascii. */
+int uvsmtp__path_ascii(const uvsmtp_proto_t* p, uvsmtp_slice_t path, char* buf,
+                       uvsmtp_slice_t* ascii);
+/* The envelope that the header of a message says, in the place of what is not
+ * said. 0 or an error. */
+int uvsmtp__take_envelope(uvsmtp_proto_t* p, uvsmtp__op_t* op);
+
+/* ---- rounds.c ---- */
+/* 1 for a refused RCPT whose recipient another transaction may hold. */
+int uvsmtp__is_too_many(const uvsmtp_proto_t* p, const uvsmtp__op_t* op,
+                        const uvsmtp_reply_t* reply);
+/* A transaction of a message begins: its MAIL has just been put into flight. */
+void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op);
+/* All steps of a message have been taken: is that all? HOLD: that is not known
+ * yet; MORE: its cursor is at the beginning of another transaction. */
+enum { ROUNDS_OVER, ROUNDS_HOLD, ROUNDS_MORE };
+int uvsmtp__round_over(uvsmtp_proto_t* p, uvsmtp__op_t* op);
 
 /* ---- auth.c ---- */
 /* The exchange that op's AUTH runs. */
@@ -194,7 +233,19 @@ int uvsmtp__auth_challenge(uvsmtp_exchange_t* x, const uvsmtp_reply_t* reply);
 /* 535: asks the mechanism whether to begin anew. */
 void uvsmtp__auth_refused(uvsmtp_exchange_t* x);
 
-/* ---- text.c ---- */
+/* ---- text.c, look.c ---- */
+enum { TEXT_HAVE = 1, TEXT_OVER = 2, TEXT_WAIT = 3 };
+/* A slice with octets left, the end, or nothing now; or a negative error, which
+ * stays: a source that has failed once has lost its place. */
+int uvsmtp__text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op);
+/* The encoded size of octets in hand, the end of the text included if asked. */
+int uvsmtp__text_measure(uvsmtp__text_t* t, uint64_t n, int ends);
+/* 1 when an octet is above 127. */
+int uvsmtp__is_high(const char* text, size_t len);
+/* Whether the text has such, as far as it is known without reading on. */
+int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op);
+/* Back to the first octet, by a source that can. 0 or its error. */
+int uvsmtp__text_rewind(uvsmtp__op_t* op);
 /* The text of a command just put into flight begins; e is its entry. 0 or
  * -ENOMEM. */
 int uvsmtp__text_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op, uvsmtp__entry_t* e);

@@ -31,7 +31,11 @@ void uvsmtp__result_set_tls(const uvsmtp_result_t* result,
 }
 
 const char* uvsmtp_result_detail(const uvsmtp_result_t* result) {
-  return result->detail;
+  return result->detail != NULL ? result->detail : result->reason;
+}
+
+unsigned int uvsmtp_result_omitted(const uvsmtp_result_t* result) {
+  return result->omitted;
 }
 
 const char* uvsmtp_result_sender(const uvsmtp_result_t* result) {

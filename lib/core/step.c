@@ -201,6 +201,7 @@ static void shut(uvsmtp_proto_t* p, int input, const uvsmtp__cause_t* why) {
   p->texting = NULL;
   p->texts = 0;
   p->reset_owed = 0;
+  p->quit_owed = 0;
   p->helloed = 0;
   p->esmtp = 0;
   p->tls = 0;
@@ -281,7 +282,8 @@ static void final_reply(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
                         int input, const uvsmtp_reply_t* reply) {
   uvsmtp_rcpt_result_t* r;
   while (op->final < op->result.nrcpts &&
-         !(op->result.rcpts[op->final].flags & RCPT_ACCEPTED))
+         (op->result.rcpts[op->final].flags & (RCPT_ACCEPTED | RCPT_FINAL)) !=
+             RCPT_ACCEPTED)
     op->final++;
   if (op->final >= op->result.nrcpts) return;
   r = &op->result.rcpts[op->final++];
@@ -338,10 +340,12 @@ void uvsmtp__on_reply(uvsmtp_proto_t* p, const uvsmtp_reply_t* reply,
     return;
   }
   if (state == S_RCPT && op->plan == PLAN_SEND) {
-    op->replied++;
+    int spoilt = (input == I_TEMP || input == I_PERM) &&
+                 (op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING);
+    op->round.replied++;
     uvsmtp__step(p, e, input, &why);
-    if (op->replied == op->result.nrcpts && p->accepted == 0 && !op->failed &&
-        p->rest != S_CLOSED) {
+    if (op->round.replied == op->round.rcpts && p->accepted == 0) spoilt = 1;
+    if (spoilt && !op->failed && p->rest != S_CLOSED) {
       /* The command is answered and gone: its request alone is judged. */
       const uvsmtp__row_t* row = &uvsmtp__rows[S_RCPT][I_NONE_OK];
       judge(p, op, S_RCPT, I_NONE_OK, row, &why);

@@ -155,6 +155,12 @@ unsigned int uvsmtp__plan_start(int plan) {
   return i;
 }
 
+unsigned int uvsmtp__plan_step(int plan, int state) {
+  unsigned int i = uvsmtp__plan_start(plan);
+  while (uvsmtp__steps[i].state != state) i++;
+  return i;
+}
+
 /* --------------------------------------------------------------- codes */
 
 typedef struct code_s {

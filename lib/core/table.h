@@ -122,6 +122,7 @@ enum {
   XX(chunk_asked)             \
   XX(last_asked)              \
   XX(chunk_due)               \
+  XX(keyword_fits)            \
   XX(last_due)
 
 enum {
@@ -131,7 +132,7 @@ enum {
       G_COUNT
 };
 
-/* Plans; the first fifteen are the numbers of uvsmtp_op. */
+/* Plans; all but the last are the numbers of uvsmtp_op. */
 #define UVSMTP__PLAN_MAP(XX) \
   XX(CONNECT, 1)             \
   XX(HELLO, 2)               \
@@ -148,7 +149,10 @@ enum {
   XX(SEND, 13)               \
   XX(STARTTLS, 14)           \
   XX(LOGIN, 15)              \
-  XX(RESET, 16)
+  XX(EXTENSION, 16)          \
+  XX(XCLIENT, 17)            \
+  XX(BURL, 18)               \
+  XX(RESET, 19)
 
 enum {
 #define XX(name, value) PLAN_##name = value,
@@ -205,6 +209,8 @@ extern const char uvsmtp__plan_names[PLAN_COUNT][12];
 
 /* The index in uvsmtp__steps of a plan's first step. */
 unsigned int uvsmtp__plan_start(int plan);
+/* That of its first step with this state, which it has. */
+unsigned int uvsmtp__plan_step(int plan, int state);
 
 /* What the engine knows when a reply comes, beside the state. */
 enum {

@@ -6,8 +6,6 @@
 
 #include "core/proto_int.h"
 
-enum { TEXT_HAVE = 1, TEXT_OVER = 2, TEXT_WAIT = 3 };
-
 /* -------------------------------------------------------------- source */
 
 /* Asks the source for its next slice. */
@@ -38,9 +36,7 @@ static int next_slice(uvsmtp_proto_t* p, uvsmtp__text_t* t) {
   return TEXT_HAVE;
 }
 
-/* A slice with octets left, the end, or nothing now; or a negative error, which
- * stays: a source that has failed once has lost its place. */
-static int text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+int uvsmtp__text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__text_t* t = &op->text;
   int rc;
   if (t->error != 0) return t->error;
@@ -55,20 +51,10 @@ static int text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (t->eof) return TEXT_OVER;
   if (t->waiting) return TEXT_WAIT;
   rc = next_slice(p, t);
+  if (rc == TEXT_HAVE && op->ascii && uvsmtp__is_high(t->base, t->len))
+    rc = -EILSEQ;
   if (rc < 0) t->error = rc;
   return rc;
-}
-
-int uvsmtp__text_known(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
-  int rc;
-  if (op->text.source->length != UVSMTP_LENGTH_LATER) return GUARD_TAKE;
-  rc = text_peek(p, op);
-  if (rc < 0) return rc;
-  if (rc != TEXT_WAIT) return GUARD_TAKE;
-  /* A wait that no command in flight begins. */
-  if (!op->held && p->fifo_count == 0) p->serial++;
-  op->held = 1;
-  return GUARD_HOLD;
 }
 
 static void begin_encoder(uvsmtp__op_t* op, int stuff) {
@@ -77,8 +63,7 @@ static void begin_encoder(uvsmtp__op_t* op, int stuff) {
   uvsmtp__body_init(&op->text.body, op->line_ends, stuff);
 }
 
-/* The encoded size of octets in hand, the end of the text included if asked. */
-static int measure(uvsmtp__text_t* t, uint64_t n, int ends) {
+int uvsmtp__text_measure(uvsmtp__text_t* t, uint64_t n, int ends) {
   uvsmtp_slice_t piece;
   int clean = 1;
   int rc;
@@ -96,36 +81,6 @@ static int measure(uvsmtp__text_t* t, uint64_t n, int ends) {
     t->ahead += piece.len;
   }
   return 0;
-}
-
-/* Is all of the text in the slice in hand, and short enough to scan now? */
-static int whole_in_hand(const uvsmtp__text_t* t) {
-  return t->taken == 0 && t->off == 0 &&
-         t->len == (uint64_t)t->source->length && t->len <= UVSMTP__CHUNK_MAX;
-}
-
-int uvsmtp__text_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, uint64_t* size) {
-  uvsmtp__text_t* t = &op->text;
-  if (t->size_known == 0) {
-    t->size_known = 1;
-    if (t->source->length >= 0) {
-      uvsmtp__text_t m;
-      t->size_known = 2;
-      t->size = (uint64_t)t->source->length;
-      if (text_peek(p, op) == TEXT_HAVE && whole_in_hand(t)) {
-        m = *t;
-        uvsmtp__body_init(&m.body, op->line_ends, 0);
-        if (measure(&m, t->len, op->line_ends != UVSMTP_LINES_BINARY) == 0) {
-          t->size_known = 3;
-          t->size = m.ahead;
-          t->size_clean = m.clean;
-          t->after = m.after;
-        }
-      }
-    }
-  }
-  *size = t->size;
-  return t->size_known - 2;
 }
 
 /* -------------------------------------------------------------- chunks */
@@ -154,7 +109,7 @@ static int measured_chunk(uvsmtp__op_t* op) {
     t->ends = op->line_ends != UVSMTP_LINES_BINARY;
     return chunk_ready(t, 0, 1);
   }
-  rc = measure(t, n, last && op->line_ends != UVSMTP_LINES_BINARY);
+  rc = uvsmtp__text_measure(t, n, last && op->line_ends != UVSMTP_LINES_BINARY);
   if (rc != 0) return rc;
   return chunk_ready(t, 0, last);
 }
@@ -197,11 +152,14 @@ static int stage_end(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 /* A chunk of the caller's own is what the source says it is. */
 static int callers_chunk(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__text_t* t = &op->text;
-  int rc = uvsmtp__text_known(p, op);
-  if (rc != GUARD_TAKE) return rc;
-  if (t->source->length < 0) return t->error = -EINVAL;
+  /* Behind a BURL there is nothing. */
+  if (t->source != NULL) {
+    int rc = uvsmtp__text_known(p, op);
+    if (rc != GUARD_TAKE) return rc;
+    if (t->source->length < 0) return t->error = -EINVAL;
+    t->ahead = (uint64_t)t->source->length;
+  }
   begin_encoder(op, 0);
-  t->ahead = (uint64_t)t->source->length;
   t->region = t->ahead;
   t->ends = 0;
   t->clean = 1;
@@ -212,7 +170,7 @@ static int callers_chunk(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 int uvsmtp__text_prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   uvsmtp__text_t* t = &op->text;
   if (t->ready) return GUARD_TAKE;
-  if (op->plan == PLAN_BDAT) return callers_chunk(p, op);
+  if (op->plan != PLAN_SEND) return callers_chunk(p, op);
   begin_encoder(op, 0);
   if (t->busy) {
     if (p->out.sent < p->out.ref_end) return GUARD_HOLD;
@@ -220,7 +178,7 @@ int uvsmtp__text_prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
     uvsmtp__buf_consume(&t->stage, t->stage.len);
   }
   for (;;) {
-    int rc = text_peek(p, op);
+    int rc = uvsmtp__text_peek(p, op);
     if (rc < 0) return rc;
     if (rc == TEXT_WAIT) return GUARD_HOLD;
     if (rc == TEXT_OVER) return stage_end(p, op);
@@ -359,7 +317,7 @@ static int produce(uvsmtp_proto_t* p, uvsmtp__op_t* op, int* stuck) {
   size_t n;
   int rc;
   if (t->region == 0) return text_end(p, op);
-  rc = text_peek(p, op);
+  rc = uvsmtp__text_peek(p, op);
   if (rc < 0) return rc;
   if (rc == TEXT_WAIT) {
     *stuck = 1;
@@ -392,6 +350,7 @@ static int produce(uvsmtp_proto_t* p, uvsmtp__op_t* op, int* stuck) {
 int uvsmtp__text_fault(const uvsmtp__op_t* op, int error) {
   /* The encoder's, not the source's: the same octets will fail again. */
   if (error == -EINVAL && op->text.error == 0) return UVSMTP_OUTCOME_REJECTED;
+  if (error == -EILSEQ && op->ascii) return UVSMTP_OUTCOME_REJECTED;
   return UVSMTP_OUTCOME_DEFERRED;
 }
 
@@ -410,6 +369,8 @@ void uvsmtp__text_pump(uvsmtp_proto_t* p) {
       uvsmtp__op_t* op = p->texting;
       if (op->verdict == UVSMTP_OUTCOME_NONE)
         op->verdict = (uint8_t)uvsmtp__text_fault(op, rc);
+      if (rc == -EILSEQ && op->ascii)
+        uvsmtp__op_fail(op, UVSMTP_ENOTSUPPORTED, rc, S_TEXT);
       uvsmtp__step(p, uvsmtp__fifo_at(p, p->fifo_count - 1), I_SRC_FAIL, &why);
     }
   }
@@ -438,6 +399,7 @@ uint64_t uvsmtp__text_unsent(const uvsmtp_proto_t* p,
 
 void uvsmtp__report(uvsmtp__op_t* op, uint64_t sent) {
   const uvsmtp__text_t* t = &op->text;
+  sent += op->round.before;
   int64_t total = t->size_known >= 2 ? (int64_t)t->size : t->source->length;
   if (op->progress == NULL || sent <= op->reported) return;
   op->reported = sent;

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* rounds.c: a message in several transactions: where the server says how many
+ * recipients it takes in one (RFC 9422), and where it finds too many in this one
+ * (RFC 5321 4.5.3.1.10). */
+#include <string.h>
+
+#include "core/proto_int.h"
+
+int uvsmtp__is_too_many(const uvsmtp_proto_t* p, const uvsmtp__op_t* op,
+                        const uvsmtp_reply_t* reply) {
+  /* There is another transaction only behind one that delivers something. */
+  if (p->accepted == 0 || op->text.source->rewind == NULL ||
+      (op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING))
+    return 0;
+  if (reply->enhanced[0] != 0)
+    return reply->enhanced[1] == 5 && reply->enhanced[2] == 3;
+  return reply->code == 452 || reply->code == 552;
+}
+
+void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  uvsmtp__round_t* round = &op->round;
+  round->rcpts = round->open;
+  if (p->caps.rcpt_max > 0 && round->rcpts > p->caps.rcpt_max)
+    round->rcpts = p->caps.rcpt_max;
+  if (round->limit > 0 && round->rcpts > round->limit)
+    round->rcpts = round->limit;
+  round->sent = 0;
+  round->replied = 0;
+  round->again = 0;
+  op->next_rcpt = round->start;
+}
+
+/* Is there to be another transaction behind the one that is answered? One that
+ * failed otherwise than by its recipients says something of the message. */
+static int is_more_due(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
+  const uvsmtp__round_t* round = &op->round;
+  if (round->open - round->rcpts + round->again == 0) return 0;
+  if (op->failed && op->result.status != UVSMTP_ERECIPIENTS) return 0;
+  if (op->text.source->rewind == NULL || op->expired || p->canceled) return 0;
+  return !(op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING);
+}
+
+static void begin_anew(uvsmtp__op_t* op) {
+  uvsmtp__op_settle_round(op);
+  op->round.before += op->text.queued;
+  op->round.rcpts = 0;
+  op->failed = 0;
+  op->result.status = 0;
+  op->result.cause = 0;
+  op->result.has_reply = 0;
+  op->verdict = UVSMTP_OUTCOME_NONE;
+  op->verdict_lost = 0;
+  op->begun = 0;
+  op->cut = 0;
+  op->go = 0;
+  op->void_go = 0;
+  op->step = uvsmtp__plan_step(PLAN_SEND, S_MAIL);
+  if (uvsmtp__text_rewind(op) == 0) return;
+  op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  uvsmtp__op_fail(op, UVSMTP_ESOURCE, op->text.error, S_MAIL);
+}
+
+int uvsmtp__round_over(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  const uvsmtp__round_t* round = &op->round;
+  if (op->result.nrcpts < 2 || round->rcpts == 0 || p->rest == S_CLOSED)
+    return ROUNDS_OVER;
+  /* Whether there is one too many is not known yet. */
+  if (op->inflight > 0 && (round->replied < round->sent ||
+                           round->again > 0 || round->open > round->rcpts))
+    return ROUNDS_HOLD;
+  if (!is_more_due(p, op)) return ROUNDS_OVER;
+  begin_anew(op);
+  return ROUNDS_MORE;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* settle.c: what became of a message and of each of its recipients, over one
+ * transaction or several. */
+#include "core/op.h"
+#include "core/table.h"
+
+/* The worst case first: see uvsmtp_result_outcome. */
+static int weigh(int outcome) {
+  static const unsigned char weights[] = {0, 4, 3, 1, 2, 5};
+  return weights[outcome];
+}
+
+static void settle_rcpt(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r,
+                        int outcome) {
+  r->outcome = (uint8_t)outcome;
+  /* After a 421 to one RCPT the server did not execute the next ones. */
+  if (op->cut && !(r->flags & RCPT_REPLIED) &&
+      r->outcome != UVSMTP_OUTCOME_UNKNOWN)
+    r->outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  r->stage = op->result.stage;
+  if (r->outcome != UVSMTP_OUTCOME_ACCEPTED) r->status = op->result.status;
+  if (r->outcome == UVSMTP_OUTCOME_UNKNOWN) r->status = UVSMTP_EUNKNOWN;
+}
+
+/* The reply to the text was for those of this transaction only. */
+static void keep_reply(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r) {
+  if (!op->result.has_reply || (r->flags & RCPT_FINAL)) return;
+  if (r->outcome == UVSMTP_OUTCOME_UNKNOWN ||
+      r->outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED)
+    return;
+  r->final = op->result.reply;
+  r->flags |= RCPT_FINAL;
+}
+
+/* The message shows what its first accepted transaction came to. */
+static void keep_first(uvsmtp__op_t* op) {
+  uvsmtp__round_t* round = &op->round;
+  if (round->first) return;
+  round->first = 1;
+  round->stage = op->result.stage;
+  round->has_reply = op->result.has_reply;
+  round->reply = op->result.reply;
+}
+
+void uvsmtp__op_settle_round(uvsmtp__op_t* op) {
+  uvsmtp__round_t* round = &op->round;
+  size_t end = op->next_rcpt;
+  size_t from = end;
+  size_t i;
+  for (i = round->start; i < end; i++) {
+    uvsmtp_rcpt_result_t* r = &op->result.rcpts[i];
+    if (!(r->flags & RCPT_SENT)) continue;
+    r->flags &= (uint8_t)~RCPT_SENT;
+    if (r->flags & RCPT_AGAIN) {
+      r->flags &= (uint8_t)~(RCPT_AGAIN | RCPT_REPLIED);
+      r->outcome = UVSMTP_OUTCOME_NONE;
+      r->status = 0;
+      if (from == end) from = i;
+      continue;
+    }
+    round->open--;
+    if (r->outcome == UVSMTP_OUTCOME_NONE) {
+      settle_rcpt(op, r, op->verdict);
+      keep_reply(op, r);
+    }
+    if (r->outcome == UVSMTP_OUTCOME_ACCEPTED) keep_first(op);
+  }
+  round->start = from;
+  round->several = 1;
+}
+
+/* The outcome of a recipient that nothing has decided. Those whose transaction
+ * had not begun have no part in how this one ended, but for a refused sender.
+ * *unsent: RCPTs of this one that have not gone out. */
+static int verdict_for(const uvsmtp__op_t* op, const uvsmtp_rcpt_result_t* r,
+                       size_t* unsent) {
+  if (op->round.rcpts == 0 || op->result.status == UVSMTP_ESENDER ||
+      (r->flags & RCPT_SENT))
+    return op->verdict;
+  if (*unsent == 0) return UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  --*unsent;
+  return op->verdict;
+}
+
+static void settle_rcpts(uvsmtp__op_t* op) {
+  uvsmtp_result_t* res = &op->result;
+  size_t unsent = op->round.rcpts - op->round.sent;
+  size_t i;
+  res->outcome = UVSMTP_OUTCOME_NONE;
+  for (i = 0; i < res->nrcpts; i++) {
+    uvsmtp_rcpt_result_t* r = &res->rcpts[i];
+    if (r->outcome == UVSMTP_OUTCOME_NONE) {
+      settle_rcpt(op, r, verdict_for(op, r, &unsent));
+      if (op->round.several) keep_reply(op, r);
+    }
+    if (weigh(r->outcome) > weigh(res->outcome)) res->outcome = r->outcome;
+  }
+}
+
+void uvsmtp__op_settle(uvsmtp__op_t* op) {
+  uvsmtp_result_t* res = &op->result;
+  if (!op->carries) return;
+  if (op->verdict == UVSMTP_OUTCOME_NONE && op->failed)
+    op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
+  res->outcome = op->verdict;
+  if (res->nrcpts == 0) return;
+  settle_rcpts(op);
+  if (res->outcome == UVSMTP_OUTCOME_UNKNOWN &&
+      res->status != UVSMTP_EUNKNOWN) {
+    /* What came first is the reason now: the loss is what the caller must
+     * decide about. */
+    if (res->status != UVSMTP_EDISCONNECTED) res->cause = res->status;
+    res->status = UVSMTP_EUNKNOWN;
+  } else if (res->outcome == UVSMTP_OUTCOME_ACCEPTED) {
+    res->status = 0;
+    res->cause = 0;
+    if (!op->round.first) return;
+    res->stage = op->round.stage;
+    res->has_reply = op->round.has_reply;
+    res->reply = op->round.reply;
+  }
+}
