@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/ascii.h"
+#include "core/line.h"
 
 static int is_control(char c) {
   return (unsigned char)c < 32 || (unsigned char)c == 127;
@@ -20,9 +21,7 @@ typedef struct span_s {
   const char* end;
 } span_t;
 
-/* Octets of the UTF-8 character at s, 0 when it is none (RFC 3629 4): no
- * overlong form, no surrogate, nothing above U+10FFFF. */
-static size_t utf8_octets(const char* s, size_t len) {
+size_t uvsmtp__utf8_octets(const char* s, size_t len) {
   const unsigned char* u = (const unsigned char*)s;
   unsigned char low = 0x80; /* bounds of the second octet */
   unsigned char high = 0xbf;
@@ -42,12 +41,11 @@ static size_t utf8_octets(const char* s, size_t len) {
   return n;
 }
 
-/* No control, and UTF-8 throughout. */
-static int check_utf8(const char* text, size_t len) {
+int uvsmtp__check_utf8(const char* text, size_t len) {
   size_t n;
 
   for (; len > 0; text += n, len -= n) {
-    n = utf8_octets(text, len);
+    n = uvsmtp__utf8_octets(text, len);
     if (n == 0 || is_control(*text)) return -EINVAL;
   }
   return 0;
@@ -70,7 +68,7 @@ int uvsmtp__check_param(const char* text) {
   /* RFC 5321 allows no second "=", but Postfix's XVERP takes it as a value. */
   if (at[0] != '=' || at[1] == '\0') return -EINVAL;
   if (strchr(at, ' ') != NULL) return -EINVAL;
-  return check_utf8(at, strlen(at));
+  return uvsmtp__check_utf8(at, strlen(at));
 }
 
 int uvsmtp__check_name(const char* text) {
@@ -186,7 +184,7 @@ int uvsmtp__parse_path(const char* text, int sender, uvsmtp_slice_t* path,
     *flags = UVSMTP__PATH_NULL;
     return 0;
   }
-  if (check_utf8(text, len) != 0) return -EINVAL;
+  if (uvsmtp__check_utf8(text, len) != 0) return -EINVAL;
 
   s.at = text;
   s.end = text + len;
@@ -236,7 +234,10 @@ int uvsmtp__check_command(const char* line) {
   size_t verb;
   size_t i;
 
-  if (uvsmtp__check_line(line) != 0) return -EINVAL;
+  if (line == NULL) return -EINVAL;
+  len = strlen(line);
+  if (len == 0 || len > UVSMTP__LINE_MAX - 2) return -EINVAL;
+  if (uvsmtp__check_utf8(line, len) != 0) return -EINVAL;
   /* Servers skip blanks before a verb: " DATA" would be one of those below. */
   if (*line == ' ') return -EINVAL;
 
@@ -247,24 +248,10 @@ int uvsmtp__check_command(const char* line) {
   return 0;
 }
 
-/* A line under construction. The first pass only counts, so that nothing is
- * reserved for a line that is too long; the second writes. */
-typedef struct line_s {
-  char* out; /* NULL: count */
-  size_t len;
-} line_t;
-
-static void put(line_t* line, const void* data, size_t len) {
-  if (line->out != NULL) memcpy(line->out + line->len, data, len);
-  line->len += len;
-}
-
-static void put_string(line_t* line, const char* text) {
-  put(line, text, strlen(text));
-}
-
-/* Reserves what a counted line takes and turns it into one to be written. */
-static int begin(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b, line_t* line) {
+/* Reserves what a counted line takes and turns it into one to be written, so
+ * that nothing is reserved for one that is too long. */
+static int begin(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
+                 uvsmtp__line_t* line) {
   if (line->len > UVSMTP__LINE_MAX) return -EINVAL;
   line->out = uvsmtp__buf_reserve(mem, b, line->len, SIZE_MAX);
   if (line->out == NULL) return -ENOMEM;
@@ -275,14 +262,14 @@ static int begin(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b, line_t* line) {
 /* One line of up to four strings. */
 static int put_strings(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
                        const char* const* strings, size_t n) {
-  line_t line = {NULL, 0};
+  uvsmtp__line_t line = {NULL, 0};
   size_t i;
   int status;
 
-  for (i = 0; i < n; i++) put_string(&line, strings[i]);
+  for (i = 0; i < n; i++) uvsmtp__line_string(&line, strings[i]);
   status = begin(mem, b, &line);
   if (status != 0) return status;
-  for (i = 0; i < n; i++) put_string(&line, strings[i]);
+  for (i = 0; i < n; i++) uvsmtp__line_string(&line, strings[i]);
   uvsmtp__buf_commit(b, line.len);
   return 0;
 }
@@ -304,31 +291,22 @@ int uvsmtp__put_line(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
 int uvsmtp__put_bdat(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b, uint64_t n,
                      int last) {
   char digits[21];
-  char* at = digits + sizeof(digits) - 1;
-  const char* strings[3] = {"BDAT ", NULL, last ? " LAST\r\n" : "\r\n"};
+  uvsmtp__line_t number = {NULL, 0};
+  const char* strings[3] = {"BDAT ", digits, last ? " LAST\r\n" : "\r\n"};
 
-  *at = '\0';
-  do {
-    *--at = (char)('0' + n % 10);
-    n /= 10;
-  } while (n != 0);
-  strings[1] = at;
+  number.out = digits;
+  uvsmtp__line_number(&number, n);
+  digits[number.len] = '\0';
   return put_strings(mem, b, strings, 3);
 }
 
-int uvsmtp__put_burl(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
-                     const char* url, int last) {
-  const char* strings[3] = {"BURL ", url, last ? " LAST\r\n" : "\r\n"};
-
-  return put_strings(mem, b, strings, 3);
-}
-
-static void put_options(line_t* line, const char* const* options, size_t n) {
+static void put_options(uvsmtp__line_t* line, const char* const* options,
+                        size_t n) {
   size_t i;
 
   for (i = 0; i < n; i++) {
-    put(line, " ", 1);
-    put_string(line, options[i]);
+    uvsmtp__line_put(line, " ", 1);
+    uvsmtp__line_string(line, options[i]);
   }
 }
 
@@ -336,18 +314,18 @@ int uvsmtp__put_path(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
                      const char* prefix, uvsmtp_slice_t path, const char* more,
                      const char* const* options, size_t noptions,
                      const char* const* options2, size_t noptions2) {
-  line_t line = {NULL, 0};
+  uvsmtp__line_t line = {NULL, 0};
   int status;
 
   for (;;) {
-    put_string(&line, prefix);
-    put(&line, "<", 1);
-    put(&line, path.base, path.len);
-    put(&line, ">", 1);
-    if (more != NULL) put_string(&line, more);
+    uvsmtp__line_string(&line, prefix);
+    uvsmtp__line_put(&line, "<", 1);
+    uvsmtp__line_put(&line, path.base, path.len);
+    uvsmtp__line_put(&line, ">", 1);
+    if (more != NULL) uvsmtp__line_string(&line, more);
     put_options(&line, options, noptions);
     put_options(&line, options2, noptions2);
-    put(&line, "\r\n", 2);
+    uvsmtp__line_put(&line, "\r\n", 2);
     if (line.out != NULL) break;
     status = begin(mem, b, &line);
     if (status != 0) return status;

@@ -24,6 +24,13 @@ enum {
 /* -EINVAL when an octet is a control (0 to 31, 127), else 0. */
 int uvsmtp__check_text(const char* text, size_t len);
 
+/* Octets of the UTF-8 character at text, of which there is at least one octet;
+ * 0 when it is none (RFC 3629 4): no overlong form, no surrogate, nothing above
+ * U+10FFFF. */
+size_t uvsmtp__utf8_octets(const char* text, size_t len);
+/* No control, and UTF-8 throughout: 0 or -EINVAL. */
+int uvsmtp__check_utf8(const char* text, size_t len);
+
 /* A raw ESMTP parameter: keyword or keyword=value without blank or control
  * (RFC 5321 4.1.2 esmtp-param; octets above 127 allowed in the value). 0 or
  * -EINVAL. */

@@ -31,18 +31,21 @@ int uvsmtp__params_check(const uvsmtp_mail_params_t* m);
 /* Likewise for those of a recipient. orcpt may be NULL. */
 int uvsmtp__rcpt_params_check(unsigned int notify, const char* orcpt);
 
-/* Can the server do what they ask for? `raw` is left to the caller. `rcpts`:
- * some recipient has parameters of its own, so that DSN is needed. 0 and
- * *omitted (a set of uvsmtp_omitted), or UVSMTP_ENOTSUPPORTED with *cause (0 or
- * -ERANGE) and *reason, a static sentence. SIZE, BODY, SMTPUTF8 and the TLS of
- * REQUIRETLS are the engine's business; that REQUIRETLS and 8BITMIME are
- * offered is looked at here. m may be NULL: none but the recipients'. */
+/* Can the server do what they ask for? What is in `raw` is not looked at: the
+ * caller sends it. `rcpts`: some recipient has parameters of its own, so that
+ * DSN is needed. 0 and *omitted (a set of uvsmtp_omitted), or
+ * UVSMTP_ENOTSUPPORTED with *cause (0 or -ERANGE) and *reason, a static
+ * sentence. SIZE, SMTPUTF8, the BODY that AUTO says and the TLS of REQUIRETLS
+ * are the engine's business; that REQUIRETLS, and the 8BITMIME of
+ * UVSMTP_BODY_8BITMIME, are offered is looked at here. m may be NULL: none but
+ * the recipients'. */
 int uvsmtp__params_fit(const uvsmtp__caps_t* caps,
                        const uvsmtp_mail_params_t* m, int rcpts,
                        unsigned int raw, unsigned int* omitted, int* cause,
                        const char** reason);
 
-/* Octets that the parameters of a MAIL, or of a RCPT, can take at the most. */
+/* Octets that the parameters of a MAIL, or of a RCPT, can take at the most, and
+ * a NUL. */
 #define UVSMTP__MAIL_PARAMS_MAX 1024u
 #define UVSMTP__RCPT_PARAMS_MAX 1024u
 

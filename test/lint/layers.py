@@ -33,7 +33,7 @@ LAYERS = {
     "lib/sasl": [C_HEADERS, r"<mbedtls/[a-z0-9_]+\.h>", r"<psa/crypto\.h>",
                  PUBLIC_PURE, r'"(core/(ascii|auth|buf|mem|queue)|sasl/[a-z0-9_]+)\.h"'],
     "lib/message": [C_HEADERS, PUBLIC_PURE,
-                    r'"(core/(ascii|buf|command|mem)|message/[a-z0-9_]+)\.h"'],
+                    r'"(core/(ascii|buf|command|date|mem)|message/[a-z0-9_]+)\.h"'],
     "lib/uv": [SYSTEM, r'"uvsmtp\.h"', PUBLIC_PURE,
                r'"((core|uv)/[a-z0-9_]+|tls/tls|message/message|idn)\.h"'],
     "lib": [C_HEADERS, r"<stdlib\.h>", r"<uv\.h>", r"<idn2\.h>",
