@@ -90,14 +90,17 @@ typedef struct uvsmtp_mail_params_s {
   const char* envid;   /* DSN: the sender's name for this transmission, 1 to 100
                           printable ASCII characters; NULL: none */
   int by;              /* DELIVERBY: uvsmtp_deliver_by */
-  int32_t by_seconds;  /* from now, -999,999,999 to 999,999,999 */
+  int32_t by_seconds;  /* from now, -999,999,999 to 999,999,999; 0 without by */
   uint32_t hold_for;   /* FUTURERELEASE (RFC 4865): seconds, at most
                           999,999,999; 0: none */
   const char* hold_until; /* FUTURERELEASE: a date-time of RFC 3339, such as
-                             "2027-01-31T09:00:00Z"; NULL: none. One of both */
-  int priority;           /* MT-PRIORITY (RFC 6710): -9 to 9 */
+                             "2027-01-31T09:00:00Z" or "...T10:00:00+01:00" (it
+                             goes out in UTC, without fractions of a second);
+                             NULL: none. One of both at most */
+  int priority;     /* MT-PRIORITY (RFC 6710): -9 to 9; 0 without its flag */
   const char* auth; /* AUTH= (RFC 4954 5): who submitted the message, "a@b", or
-                       "" for "not known"; NULL: none */
+                       "" for "not known"; at most 500 octets as xtext; NULL:
+                       none */
 } uvsmtp_mail_params_t;
 #define UVSMTP_MAIL_PARAMS_INIT \
   { sizeof(uvsmtp_mail_params_t), 0, 0, 0, 0, NULL, 0, 0, 0, NULL, 0, NULL }

@@ -338,8 +338,9 @@ typedef struct uvsmtp_rcpt_s {
   size_t noptions;
   unsigned int notify; /* DSN: uvsmtp_dsn_notify; 0: the message's */
   const char* orcpt; /* DSN: whom the sender wrote to, before aliases: "a@b", or
-                        with its type "rfc822;a@b", "x400;..."; NULL: nothing is
-                        said */
+                        with its type "rfc822;a@b", "x400;...", in UTF-8 with
+                        none or with "utf-8"; at most 500 octets as encoded here
+                        (RFC 3461 5.4); NULL: nothing is said */
 } uvsmtp_rcpt_t;
 #define UVSMTP_RCPT_INIT(addr) \
   { sizeof(uvsmtp_rcpt_t), (addr), NULL, 0, 0, NULL }
