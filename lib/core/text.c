@@ -51,8 +51,10 @@ int uvsmtp__text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (t->eof) return TEXT_OVER;
   if (t->waiting) return TEXT_WAIT;
   rc = next_slice(p, t);
-  if (rc == TEXT_HAVE && op->ascii && uvsmtp__is_high(t->base, t->len))
+  if (rc == TEXT_HAVE && op->ascii && uvsmtp__is_high(t->base, t->len)) {
+    op->result.reason = "the text is not ASCII, as was seen only within it";
     rc = -EILSEQ;
+  }
   if (rc < 0) t->error = rc;
   return rc;
 }
