@@ -47,11 +47,14 @@ static void cut_outcome(play_t* p, const call_t* call, const fate_t* fate,
   }
 }
 
-/* Those whose transaction had not begun are not attempted; the others are. */
-static void cut_begun(play_t* p, const fate_t* fate, int full, int got) {
+/* Those whose transaction had not begun are not attempted; the others are.
+ * Before the first one it is the session that failed. */
+static void cut_begun(play_t* p, const call_t* call, const fate_t* fate,
+                      int full, int got) {
   const char* name = uvsmtp_outcome_name(got);
 
   if (fate->begin_at == NEVER || p->mode == MODE_OOM) return;
+  if (p->fed < call->fate.begin_at) return;
   if (p->fed < fate->begin_at)
     judge_name(p, "outcome before its transaction",
                uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED), name);
@@ -137,7 +140,7 @@ static void cut_rcpt(play_t* p, const call_t* call, size_t j) {
   fate_t fate = fate_of(call, j);
 
   cut_outcome(p, call, &fate, ref->stage, ref->outcome, got);
-  cut_begun(p, &fate, ref->outcome, got);
+  cut_begun(p, call, &fate, ref->outcome, got);
 }
 
 void judge_cut(play_t* p, size_t i) {

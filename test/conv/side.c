@@ -113,6 +113,8 @@ static void mark_begin(reader_t* r, char* mark) {
   marked_t m = marked(r, &mark);
   fate_t* f;
 
+  /* The first one, with which the message is under way. */
+  if (m.call->fate.begin_at == NEVER) m.call->fate.begin_at = r->d->hear.len;
   /* Those that the server had too many of are in another one by then. */
   while ((f = next_fate(&m)) != NULL)
     if (f->begin_at == NEVER) f->begin_at = r->d->hear.len;
