@@ -121,11 +121,9 @@ typedef struct uvsmtp_request_s {
                                 of the credentials */
   unsigned int auth_flags;   /* LOGIN: uvsmtp_auth_flags beside theirs */
   const uvsmtp_auth_host_t* auth_host; /* CONNECT, LOGIN; or NULL */
-  const char*
-      keyword; /* EXTENSION, XCLIENT: what has to be offered; options are
-                  then the command's attributes, NAME=value, of which each
-                  name has to be among the keyword's parameters, unless
-                  there are none (ETRN's argument is `text`) */
+  /* EXTENSION, XCLIENT: what has to be offered for the line `text`; options are
+   * names of attributes, each of which has to be among its parameters. */
+  const char* keyword;
   /* SEND: says the envelope where message->from is NULL or nrcpts is 0, once
    * the body has shown its first octets. Strings that live until the source's
    * release. 0, or an error (UVSMTP_EMESSAGE ...) with *reason, a static

@@ -24,9 +24,10 @@ UVSMTP_EXTERN int uvsmtp_send_message(uvsmtp_session_t* session,
                                       uvsmtp_cb cb, void* data);
 
 /* ETRN (RFC 1985): asks the server to deliver what it holds for a node: a
- * domain, "@domain" with its subdomains, or "#queue". As uvsmtp_command: 250 to
- * 253 and refusals alike are an answer, and uvsmtp_result_reply has it. EHLO
- * first if needed; UVSMTP_ENOTSUPPORTED when it is not offered. */
+ * domain, "@domain" with its subdomains, or "#queue". uvsmtp_result_reply says
+ * what it will do. As the next two: EHLO, and what the target's policy wants,
+ * first; not within a transaction (UV_EPERM); UVSMTP_ENOTSUPPORTED when it is
+ * not offered, UVSMTP_ERESPONSE when it is refused. */
 UVSMTP_EXTERN int uvsmtp_etrn(uvsmtp_session_t* session, const char* node,
                               uvsmtp_cb cb, void* data);
 
@@ -38,8 +39,9 @@ typedef struct uvsmtp_attribute_s {
 } uvsmtp_attribute_t;
 
 /* XFORWARD: tells a content filter whom a message came from; before its MAIL.
- * The server takes only the attributes that it offers: UVSMTP_ENOTSUPPORTED,
- * and nothing sent, for others. UVSMTP_ERESPONSE when it refuses. */
+ * The server takes only the attributes that it offers: UVSMTP_ENOTSUPPORTED
+ * with cause UV_ERANGE, and nothing sent, for others; 16 at most. Values are
+ * encoded as xtext (RFC 3461 4). */
 UVSMTP_EXTERN int uvsmtp_xforward(uvsmtp_session_t* session,
                                   const uvsmtp_attribute_t* attributes,
                                   size_t n, uvsmtp_cb cb, void* data);

@@ -74,4 +74,14 @@ void uvsmtp__file_took(uvsmtp__file_t* f, size_t n);
 /* libuv has nothing of a released file any more: frees it. */
 void uvsmtp__file_gone(uvsmtp__file_t* f);
 
+/* What the rest of the shell needs of file.c. */
+
+/* A source over a file is for one call of one session. 0 for all other sources;
+ * UV_EINVAL when it is another session's, or a call has it. */
+int uvsmtp__file_claim(uvsmtp_source_t* source, const uvsmtp_session_t* s);
+/* The call was not accepted after all. */
+void uvsmtp__file_unclaim(uvsmtp_source_t* source);
+/* The session goes; its unused sources stay, to be discarded. */
+void uvsmtp__files_orphan(uvsmtp_session_t* s);
+
 #endif

@@ -3,13 +3,11 @@
  * that the pump works off later. And its end. */
 #include <string.h>
 
-#include "uv/uv_int.h"
+#include "idn.h"
+#include "uv/file_int.h"
 
 /* Of a command without its CRLF (RFC 5321 4.5.3.1.4). */
 enum { LINE_MAX_OCTETS = 510 };
-
-/* Beyond this (35 years) is never, and sums could overflow. */
-#define FAR_MS (INT64_C(1) << 40)
 
 /* --------------------------------------------------------------- timeouts */
 
@@ -60,7 +58,7 @@ static int copy_timeouts(uvsmtp_session_t* s, const uvsmtp_timeouts_t* from) {
   to[UVSMTP_PHASE_AUTH] = t.auth;
   for (phase = 0; phase < UVSMTP_PHASE_END; phase++) {
     if (to[phase] < -1) return UV_EINVAL;
-    if (to[phase] > FAR_MS) to[phase] = -1;
+    if (to[phase] > UVSMTP__FAR_MS) to[phase] = -1;
   }
   if (s->timeouts == NULL) {
     s->timeouts = uvsmtp__alloc(&s->env->mem, sizeof(to));
@@ -109,6 +107,7 @@ static int make_proto(uvsmtp_session_t* s, const uvsmtp_session_config_t* cfg) {
   proto.max_reply_lines = cfg->max_reply_lines;
   proto.trace = cfg->trace;
   proto.trace_arg = cfg->trace_arg;
+  proto.to_ascii = uvsmtp__to_ascii;
   uvsmtp__enter(s->env);
   err = uvsmtp_proto_new(&s->proto, &proto);
   uvsmtp__leave(s->env);
@@ -187,19 +186,11 @@ int uvsmtp__admit(const uvsmtp_session_t* s) {
   return s->closing || s->ending ? UV_ECANCELED : 0;
 }
 
-/* The source that a request borrows, or NULL. */
-static uvsmtp_source_t* body_of(const uvsmtp_request_t* request) {
-  const uvsmtp_message_t* m = request->message;
-  if (request->op != UVSMTP_OP_SEND) return request->body;
-  if (m == NULL || m->size < UVSMTP__UP_TO(uvsmtp_message_t, body)) return NULL;
-  return m->body;
-}
-
-int uvsmtp__submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
-                   void* data) {
+int uvsmtp__submit_body(uvsmtp_session_t* s, uvsmtp_request_t* request,
+                        uvsmtp_source_t* body, uvsmtp_cb cb, void* data) {
   int err = uvsmtp__admit(s);
   if (err != 0) return err;
-  err = uvsmtp__file_claim(body_of(request), s);
+  err = uvsmtp__file_claim(body, s);
   if (err != 0) return err;
   request->fn = (uvsmtp_fn)cb;
   request->data = data;
@@ -207,7 +198,7 @@ int uvsmtp__submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
   err = uvsmtp_proto_submit(s->proto, request);
   uvsmtp__leave(s->env);
   if (err != 0) {
-    uvsmtp__file_unclaim(body_of(request));
+    uvsmtp__file_unclaim(body);
     return err;
   }
   if (s->pumping) {
@@ -216,6 +207,11 @@ int uvsmtp__submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
     uvsmtp__kick(s);
   }
   return 0;
+}
+
+int uvsmtp__submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
+                   void* data) {
+  return uvsmtp__submit_body(s, request, request->body, cb, data);
 }
 
 void uvsmtp__end_if_done(uvsmtp_session_t* s) {
@@ -363,19 +359,6 @@ int uvsmtp_bdat(uvsmtp_session_t* s, uvsmtp_source_t* chunk, int last,
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_BDAT);
   request.body = chunk;
   request.last = last;
-  return uvsmtp__submit(s, &request, cb, data);
-}
-
-int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
-                uvsmtp_cb cb, void* data) {
-  uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
-  uvsmtp_message_t m;
-  request.message = message;
-  /* What is wrong with it, the engine says. */
-  if (message != NULL &&
-      uvsmtp__take(&m, sizeof(m), message, sizeof(size_t)) == 0 &&
-      m.timeout > 0 && m.timeout <= FAR_MS)
-    request.due = uvsmtp__now(s->env) + (uint64_t)m.timeout;
   return uvsmtp__submit(s, &request, cb, data);
 }
 

@@ -4,6 +4,7 @@
  *
  *   env.c        read buffer, free lists, deadlines, fresh stacks
  *   session.c    the public calls of a session, its end
+ *   send.c       messages and commands of extensions
  *   look.c       what can be asked of a session, and set
  *   file.c       body sources over files, with stream.c
  *   printer.c    the ready-made trace function
@@ -46,6 +47,8 @@ enum {
 };
 
 #define UVSMTP__NEVER UINT64_MAX
+/* Milliseconds beyond this (35 years) are never, and sums could overflow. */
+#define UVSMTP__FAR_MS (INT64_C(1) << 40)
 #define UVSMTP__NOWHERE UINT32_MAX
 
 /* What handshakes and mechanisms of AUTH may take of one turn of the loop, in
@@ -303,6 +306,10 @@ void uvsmtp__info(uvsmtp_session_t* s, const char* what, const char* detail,
 /* A request to the engine, for the pump to work off. 0 or an error. */
 int uvsmtp__submit(uvsmtp_session_t* s, uvsmtp_request_t* request, uvsmtp_cb cb,
                    void* data);
+/* The same for one whose source is in another place of the request: `body`, or
+ * NULL. */
+int uvsmtp__submit_body(uvsmtp_session_t* s, uvsmtp_request_t* request,
+                        uvsmtp_source_t* body, uvsmtp_cb cb, void* data);
 
 /* May a connect be called now? 0, or the error that says why not. */
 int uvsmtp__may_connect(const uvsmtp_session_t* s);
@@ -312,16 +319,6 @@ int uvsmtp__may_connect(const uvsmtp_session_t* s);
  * 0 or an error. */
 int uvsmtp__submit_connect(uvsmtp_session_t* s, uvsmtp__target_t* once,
                            uvsmtp__given_t* given, uvsmtp_cb cb, void* data);
-
-/* file.c */
-
-/* A source over a file is for one call of one session. 0 for all other sources;
- * UV_EINVAL when it is another session's, or a call has it. */
-int uvsmtp__file_claim(uvsmtp_source_t* source, const uvsmtp_session_t* s);
-/* The call was not accepted after all. */
-void uvsmtp__file_unclaim(uvsmtp_source_t* source);
-/* The session goes; its unused sources stay, to be discarded. */
-void uvsmtp__files_orphan(uvsmtp_session_t* s);
 
 /* target.c */
 

@@ -380,19 +380,6 @@ static void test_commands(void** state) {
   assert_int_equal(uvsmtp__check_command(line), -EINVAL);
 }
 
-static void test_has_param(void** state) {
-  static const char* const options[] = {"SIZE=10", "body=7BIT", "SMTPUTF8"};
-
-  (void)state;
-  assert_int_equal(uvsmtp__has_param(options, 3, "SIZE"), 1);
-  assert_int_equal(uvsmtp__has_param(options, 3, "BODY"), 1);
-  assert_int_equal(uvsmtp__has_param(options, 3, "smtputf8"), 1);
-  assert_int_equal(uvsmtp__has_param(options, 2, "SMTPUTF8"), 0);
-  assert_int_equal(uvsmtp__has_param(options, 3, "SIZ"), 0);
-  assert_int_equal(uvsmtp__has_param(options, 3, "SIZE=10"), 0);
-  assert_int_equal(uvsmtp__has_param(NULL, 0, "SIZE"), 0);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_paths),
@@ -403,7 +390,6 @@ int main(void) {
       cmocka_unit_test(test_params),
       cmocka_unit_test(test_names),
       cmocka_unit_test(test_commands),
-      cmocka_unit_test(test_has_param),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);
