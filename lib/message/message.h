@@ -22,45 +22,63 @@ typedef struct uvsmtp__mailbox_s {
 typedef struct uvsmtp__list_s {
   const char* at;
   const char* end;
-  int in_group;
+  size_t in_group; /* how many are open; 0 at first */
 } uvsmtp__list_t;
 
 /* The next mailbox of an address-list of RFC 5322 3.4 and 4.4: groups opened,
- * empty elements passed over. 1, 0 at the end, or UVSMTP_EMESSAGE with *reason.
- */
+ * empty elements passed over. 1, 0 at the end, or UVSMTP_EMESSAGE with *reason,
+ * behind which there is nothing more to ask for. */
 int uvsmtp__list_next(uvsmtp__list_t* list, uvsmtp__mailbox_t* mailbox,
                       const char** reason);
 
 /* Appends the bare address of a mailbox and a NUL to b: comments, blanks, folds
- * and the route gone, quoted strings kept where the local part needs them. 0,
- * -ENOMEM, or UVSMTP_EMESSAGE with *reason for one that uvsmtp_send would
- * refuse (see uvsmtp__parse_path). */
+ * and the route gone. A local part that was quoted, or had a quoted word, is
+ * one quoted string. 0, -ENOMEM, or UVSMTP_EMESSAGE with *reason for one that
+ * uvsmtp_send would refuse (see uvsmtp__parse_path). */
 int uvsmtp__mailbox_put(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
                         const uvsmtp__mailbox_t* mailbox, const char** reason);
 
 /* ------------------------------------------------------------- header.c */
 
-/* A field of a header block, by reference. */
+/* What a header block consists of, by reference: a field, or lines that are
+ * none and don't end the block either, as Python's feedparser has them: the
+ * "From " of a mbox, folded lines before any field, a field without a name. */
 typedef struct uvsmtp__field_s {
-  uvsmtp_slice_t name; /* without blanks before the colon (obsolete syntax) */
+  uvsmtp_slice_t name; /* without blanks before the colon (obsolete syntax);
+                          len 0: no field */
   uvsmtp_slice_t body; /* behind the colon, folds included, without the last
                           line end */
   const char* start;   /* its first octet */
   const char* stop;    /* behind its last line end */
 } uvsmtp__field_t;
 
-/* The next field at *at: 1, *at behind it; 0: the header block is over. A line
+/* Where in a header block the next field is looked for. */
+typedef struct uvsmtp__fields_s {
+  const char* base; /* the first octet of the message */
+  const char* at;   /* at first the same */
+  const char* end;
+} uvsmtp__fields_t;
+
+/* The next one: 1; 0: the header block is over, and fields->at is its end: an
+ * empty line, the first line that can't be one of it, or fields->end. A line
  * ends with CRLF, CR or LF. */
-int uvsmtp__field_next(const char** at, const char* end,
-                       uvsmtp__field_t* field);
+int uvsmtp__field_next(uvsmtp__fields_t* fields, uvsmtp__field_t* field);
 
-/* Is a header that ends at `end` over, whatever comes behind? For one that
- * arrives in pieces. *from: where to look from, and where to go on the next
- * time: each octet is looked at once. 1: *from is the first octet behind the
- * header block. */
-int uvsmtp__header_over(const char* base, const char* end, size_t* from);
-
-/* 1 when a field is one of Bcc and Resent-Bcc. */
+/* 1 when it is to be kept back: Bcc, Resent-Bcc, and what is no field. */
 int uvsmtp__field_is_blind(const uvsmtp__field_t* field);
+
+/* How far the end of a header block has been looked for. Zeroed at first. */
+typedef struct uvsmtp__over_s {
+  size_t at;   /* the next octet to look at; in the end, where the block ends */
+  size_t line; /* where the line began */
+  size_t held; /* a line "From " that may be the body's first; 0: none */
+  int state;
+} uvsmtp__over_t;
+
+/* Is a header that so far goes from base to end over, whatever comes behind?
+ * For one that arrives in pieces: each octet is looked at once. 1: over->at is
+ * where uvsmtp__field_next would stop. base may be another one each time. */
+int uvsmtp__header_over(const char* base, const char* end,
+                        uvsmtp__over_t* over);
 
 #endif
