@@ -8,9 +8,11 @@
 
 #include "core/ascii.h"
 
-/* Servers list about ten mechanisms. What a hostile one lists beyond this many
- * is left out: comparing each with all before it would take quadratic time. */
-enum { MECHS_MAX = 64 };
+/* Servers list about ten mechanisms and a dozen extensions. What a hostile one
+ * lists beyond this many is left out: comparing each mechanism with all before
+ * it would take quadratic time, and keywords are looked up in a table. A reply
+ * has no more lines than that unless max_reply_lines was raised. */
+enum { MECHS_MAX = 64, KEYS_MAX = 512 };
 
 typedef struct line_s {
   const char* keyword;
@@ -19,10 +21,15 @@ typedef struct line_s {
   size_t params_len;
 } line_t;
 
-typedef struct mechs_s {
-  uvsmtp_slice_t list[MECHS_MAX];
-  size_t count;
-} mechs_t;
+/* What there is in a reply: the mechanisms of all lines of AUTH, and the other
+ * keywords, each where it stands last. They are in the order of compare(). */
+typedef struct survey_s {
+  uvsmtp_slice_t mechs[MECHS_MAX];
+  uvsmtp_slice_t keys[KEYS_MAX];
+  size_t nmechs;
+  size_t nkeys;
+  int picks; /* some line is not kept */
+} survey_t;
 
 static int is_auth(const line_t* line) {
   return uvsmtp__same(line->keyword, line->keyword_len, "AUTH", 4);
@@ -63,47 +70,105 @@ static int next_line(const char** at, const char* end, line_t* line) {
   return 0;
 }
 
-/* Whether a line from `at` on has the same keyword. */
-static int given_again(const line_t* line, const char* at, const char* end) {
-  line_t other;
+static void add_mech(survey_t* s, const char* name, size_t len) {
+  size_t i;
 
-  while (next_line(&at, end, &other))
-    if (uvsmtp__same(line->keyword, line->keyword_len, other.keyword,
-                     other.keyword_len))
-      return 1;
+  for (i = 0; i < s->nmechs; i++)
+    if (uvsmtp__same(s->mechs[i].base, s->mechs[i].len, name, len)) return;
+  if (s->nmechs == MECHS_MAX) return;
+  s->mechs[s->nmechs].base = name;
+  s->mechs[s->nmechs].len = len;
+  s->nmechs++;
+}
+
+static void add_mechs(survey_t* s, const line_t* line) {
+  const char* p = line->params;
+  const char* stop = p + line->params_len;
+
+  while (p < stop) {
+    const char* name = p;
+
+    while (p < stop && !uvsmtp__is_blank(*p)) p++;
+    add_mech(s, name, (size_t)(p - name));
+    while (p < stop && uvsmtp__is_blank(*p)) p++;
+  }
+}
+
+/* Which of two keywords comes first: below 0, 0 for the same, above 0. */
+static int compare(const uvsmtp_slice_t* key, const line_t* line) {
+  const char* a = key->base;
+  const char* b = line->keyword;
+  size_t i;
+
+  if (key->len != line->keyword_len)
+    return key->len < line->keyword_len ? -1 : 1;
+  for (i = 0; i < key->len; i++) {
+    int difference = uvsmtp__lower(a[i]) - uvsmtp__lower(b[i]);
+
+    if (difference != 0) return difference;
+  }
   return 0;
 }
 
-static void add_mech(mechs_t* mechs, const char* name, size_t len) {
-  size_t i;
+/* Where in the table a keyword is; 0: where it would have to be. */
+static int find_key(const survey_t* s, const line_t* line, size_t* at) {
+  size_t low = 0;
+  size_t high = s->nkeys;
 
-  for (i = 0; i < mechs->count; i++)
-    if (uvsmtp__same(mechs->list[i].base, mechs->list[i].len, name, len))
-      return;
-  if (mechs->count == MECHS_MAX) return;
-  mechs->list[mechs->count].base = name;
-  mechs->list[mechs->count].len = len;
-  mechs->count++;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    int order = compare(&s->keys[middle], line);
+
+    if (order == 0) {
+      *at = middle;
+      return 1;
+    }
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  *at = low;
+  return 0;
 }
 
-/* The mechanisms of all lines of AUTH. */
-static void find_mechs(const char* at, const char* end, mechs_t* mechs) {
+static void add_key(survey_t* s, const line_t* line) {
+  size_t at;
+
+  if (find_key(s, line, &at)) {
+    s->picks = 1;
+  } else if (s->nkeys == KEYS_MAX) {
+    s->picks = 1;
+    return;
+  } else {
+    memmove(&s->keys[at + 1], &s->keys[at],
+            (s->nkeys - at) * sizeof(s->keys[0]));
+    s->nkeys++;
+  }
+  s->keys[at].base = line->keyword;
+  s->keys[at].len = line->keyword_len;
+}
+
+static void look_over(const char* at, const char* end, survey_t* s) {
   line_t line;
 
-  mechs->count = 0;
+  s->nmechs = 0;
+  s->nkeys = 0;
+  s->picks = 0;
   while (next_line(&at, end, &line)) {
-    const char* p = line.params;
-    const char* stop = p + line.params_len;
-
-    if (!is_auth(&line)) continue;
-    while (p < stop) {
-      const char* name = p;
-
-      while (p < stop && !uvsmtp__is_blank(*p)) p++;
-      add_mech(mechs, name, (size_t)(p - name));
-      while (p < stop && uvsmtp__is_blank(*p)) p++;
-    }
+    if (is_auth(&line))
+      add_mechs(s, &line);
+    else
+      add_key(s, &line);
   }
+}
+
+/* Is this the last line with its keyword? */
+static int is_kept(const survey_t* s, const line_t* line) {
+  size_t at;
+
+  return !s->picks ||
+         (find_key(s, line, &at) && s->keys[at].base == line->keyword);
 }
 
 /* Puts octets at out + at unless out is NULL; where the next ones go. */
@@ -113,7 +178,7 @@ static size_t put(char* out, size_t at, const void* data, size_t len) {
 }
 
 /* The whole store, or only its length when out is NULL. */
-static size_t build(const char* at, const char* end, const mechs_t* mechs,
+static size_t build(const char* at, const char* end, const survey_t* s,
                     char* out) {
   int auth_done = 0;
   size_t n = 0;
@@ -123,14 +188,14 @@ static size_t build(const char* at, const char* end, const mechs_t* mechs,
   while (next_line(&at, end, &line)) {
     int auth = is_auth(&line);
 
-    if (auth ? auth_done : given_again(&line, at, end)) continue;
+    if (auth ? auth_done : !is_kept(s, &line)) continue;
     n = put(out, n, line.keyword, line.keyword_len);
     n = put(out, n, "", 1);
     if (auth) {
       auth_done = 1;
-      for (i = 0; i < mechs->count; i++) {
+      for (i = 0; i < s->nmechs; i++) {
         if (i > 0) n = put(out, n, " ", 1);
-        n = put(out, n, mechs->list[i].base, mechs->list[i].len);
+        n = put(out, n, s->mechs[i].base, s->mechs[i].len);
       }
     } else {
       n = put(out, n, line.params, line.params_len);
@@ -140,16 +205,43 @@ static size_t build(const char* at, const char* end, const mechs_t* mechs,
   return n;
 }
 
-/* The first parameter of SIZE (RFC 1870 3). */
-static uint64_t size_of(const char* params) {
+/* The number that ends at a blank or at the end; 0 for what is none. */
+static uint64_t number(const char* text, uint64_t max) {
   uint64_t n = 0;
 
-  for (; uvsmtp__is_digit(*params); params++) {
-    uint64_t digit = (uint64_t)(*params - '0');
+  for (; uvsmtp__is_digit(*text); text++) {
+    uint64_t digit = (uint64_t)(*text - '0');
 
-    n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
+    n = n > (max - digit) / 10 ? max : n * 10 + digit;
   }
-  return *params == '\0' || uvsmtp__is_blank(*params) ? n : 0;
+  return *text == '\0' || uvsmtp__is_blank(*text) ? n : 0;
+}
+
+/* A limit among others. Of one that is given twice the lower one holds, which
+ * can't be wrong. */
+static void set_limit(const char* text, size_t len, const char* name,
+                      uint32_t* limit) {
+  size_t name_len = strlen(name);
+  uint32_t n;
+
+  if (len <= name_len || text[name_len] != '=' ||
+      !uvsmtp__same(text, name_len, name, name_len))
+    return;
+  n = (uint32_t)number(text + name_len + 1, UINT32_MAX);
+  if (n != 0 && (*limit == 0 || n < *limit)) *limit = n;
+}
+
+/* RFC 9422 3: words NAME or NAME=value. Unknown ones, and values that are none,
+ * say nothing. */
+static void set_limits(uvsmtp__caps_t* caps, const char* params) {
+  while (*params != '\0') {
+    size_t len = strcspn(params, " \t");
+
+    set_limit(params, len, "RCPTMAX", &caps->rcpt_max);
+    set_limit(params, len, "MAILMAX", &caps->mail_max);
+    params += len;
+    params += strspn(params, " \t");
+  }
 }
 
 static void set_bits(uvsmtp__caps_t* caps) {
@@ -166,6 +258,7 @@ static void set_bits(uvsmtp__caps_t* caps) {
       {"ENHANCEDSTATUSCODES", UVSMTP__CAP_ENHANCED},
       {"DSN", UVSMTP__CAP_DSN},
       {"STARTTLS", UVSMTP__CAP_STARTTLS},
+      {"LIMITS", UVSMTP__CAP_LIMITS},
   };
   size_t i;
 
@@ -174,7 +267,10 @@ static void set_bits(uvsmtp__caps_t* caps) {
 
     if (params == NULL) continue;
     caps->bits |= known[i].bit;
-    if (known[i].bit == UVSMTP__CAP_SIZE) caps->size_limit = size_of(params);
+    /* RFC 1870 3 */
+    if (known[i].bit == UVSMTP__CAP_SIZE)
+      caps->size_limit = number(params, UINT64_MAX);
+    if (known[i].bit == UVSMTP__CAP_LIMITS) set_limits(caps, params);
   }
 }
 
@@ -184,18 +280,18 @@ int uvsmtp__caps_parse(uvsmtp__caps_t* caps, const uvsmtp__mem_t* mem,
   const char* text = uvsmtp__reply_text(reply, &len);
   const char* end = text + len;
   const char* at = memchr(text, '\n', len);
-  mechs_t mechs;
+  survey_t survey;
 
   uvsmtp__caps_clear(caps, mem);
   if (at == NULL) return 0;
   at++;
 
-  find_mechs(at, end, &mechs);
-  len = build(at, end, &mechs, NULL);
+  look_over(at, end, &survey);
+  len = build(at, end, &survey, NULL);
   if (len == 0) return 0;
   caps->text = uvsmtp__alloc(mem, len);
   if (caps->text == NULL) return -ENOMEM;
-  caps->len = build(at, end, &mechs, caps->text);
+  caps->len = build(at, end, &survey, caps->text);
   set_bits(caps);
   return 0;
 }

@@ -27,16 +27,18 @@ typedef struct uvsmtp__caps_s {
   uint64_t size_limit; /* of SIZE: 0 for none given, "0" or not a number;
                           saturates at UINT64_MAX */
   uint32_t rcpt_max;   /* of LIMITS (RFC 9422): RCPTMAX, MAILMAX; 0: none given,
-                          0,   or not a number; saturate at UINT32_MAX */
+                          0, or not a number; saturate at UINT32_MAX; of several
+                          the lowest */
   uint32_t mail_max;
 } uvsmtp__caps_t;
 
 /* Reads the lines after the first. Keywords are kept as the server wrote them;
  * a line whose keyword is not ALPHA/DIGIT then ALPHA/DIGIT/HYPHEN is skipped; a
- * keyword given again replaces the earlier one, but lines of AUTH and of the
- * old form "AUTH=..." are merged into one AUTH, joined by blanks, each
- * mechanism once. Parameters lose blanks at both ends. 0 or -ENOMEM (the caps
- * are then empty). */
+ * keyword given again replaces the earlier one (of the first 512 different
+ * ones, which is as many as a reply has lines by default), but lines of AUTH
+ * and of the old form "AUTH=..." are merged into one AUTH, joined by blanks,
+ * each mechanism once. Parameters lose blanks at both ends. 0 or -ENOMEM (the
+ * caps are then empty). */
 int uvsmtp__caps_parse(uvsmtp__caps_t* caps, const uvsmtp__mem_t* mem,
                        const uvsmtp_reply_t* reply);
 void uvsmtp__caps_clear(uvsmtp__caps_t* caps, const uvsmtp__mem_t* mem);
