@@ -412,7 +412,8 @@ UVSMTP_EXTERN int uvsmtp_quit(uvsmtp_session_t* session, uvsmtp_cb cb,
 /* Any other command of one line and one reply (smtplib's docmd): line without
  * CRLF. The status is 0 whatever code the reply has, but for 421. UV_EINVAL
  * for verbs with a call of their own: EHLO HELO LHLO STARTTLS AUTH MAIL RCPT
- * DATA BDAT BURL RSET QUIT, and for TURN and ATRN, which turn the roles. */
+ * DATA BDAT BURL RSET QUIT XCLIENT, and for TURN and ATRN, which turn the
+ * roles. */
 UVSMTP_EXTERN int uvsmtp_command(uvsmtp_session_t* session, const char* line,
                                  uvsmtp_cb cb, void* data);
 

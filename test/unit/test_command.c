@@ -342,12 +342,12 @@ static void test_names(void** state) {
 
 static void test_commands(void** state) {
   static const char* const verbs[] = {
-      "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT",
-      "DATA", "BDAT", "BURL", "RSET",     "QUIT", "TURN", "ATRN"};
+      "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT",   "DATA",
+      "BDAT", "BURL", "RSET", "QUIT",     "TURN", "ATRN", "XCLIENT"};
   static const char* const good[] = {
-      "NOOP",           "VRFY root",       "EXPN list", "HELP",
-      "XCLIENT NAME=x", "noop data",       "DATAX",     "QUI",
-      "ETRN #q",        "X  two  blanks ", "MAIL:x"};
+      "NOOP",      "VRFY root", "EXPN list", "HELP",    "XFORWARD NAME=x",
+      "noop data", "DATAX",     "QUI",       "ETRN #q", "X  two  blanks ",
+      "MAIL:x"};
   static const char* const bad[] = {
       "", " ", " NOOP", " DATA", "NOOP\r\nDATA", "NOOP\tx", "NOOP\n", "\x7f"};
   char line[UVSMTP__LINE_MAX + 10];

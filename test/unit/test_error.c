@@ -55,7 +55,7 @@ static void every_error_reaches_the_root(void** state) {
   count++;
   UVSMTP_ERROR_MAP(XX)
 #undef XX
-  assert_int_equal(count, UVSMTP_EGENERIC - UVSMTP_ESOURCE + 1);
+  assert_int_equal(count, UVSMTP_EGENERIC - UVSMTP_EMESSAGE + 1);
 }
 
 static void libuv_passes_through(void** state) {
@@ -73,7 +73,7 @@ static void libuv_passes_through(void** state) {
 
 static void strangers(void** state) {
   (void)state;
-  static const int numbers[] = {1,     -4999,     UVSMTP_ESOURCE - 1,
+  static const int numbers[] = {1,     -4999,     UVSMTP_EMESSAGE - 1,
                                 -5999, INT32_MAX, INT32_MIN};
   for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
     assert_string_equal(uvsmtp_err_name(numbers[i]), "UNKNOWN");
