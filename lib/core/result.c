@@ -78,6 +78,7 @@ const uvsmtp_reply_t* uvsmtp_rcpt_result_reply(
   if ((rcpt->flags & RCPT_REPLIED) && !(rcpt->flags & RCPT_ACCEPTED) &&
       rcpt->stage == UVSMTP_STATE_RCPT)
     return &rcpt->rcpt_reply;
+  if (rcpt->result->several) return NULL;
   if (rcpt->outcome == UVSMTP_OUTCOME_ACCEPTED ||
       rcpt->outcome == UVSMTP_OUTCOME_REJECTED ||
       rcpt->outcome == UVSMTP_OUTCOME_DEFERRED)

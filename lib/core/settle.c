@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* settle.c: what became of a message and of each of its recipients, over one
  * transaction or several. */
+#include <errno.h>
+
 #include "core/op.h"
 #include "core/table.h"
 
@@ -18,8 +20,14 @@ static void settle_rcpt(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r,
       r->outcome != UVSMTP_OUTCOME_UNKNOWN)
     r->outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   r->stage = op->result.stage;
-  if (r->outcome != UVSMTP_OUTCOME_ACCEPTED) r->status = op->result.status;
-  if (r->outcome == UVSMTP_OUTCOME_UNKNOWN) r->status = UVSMTP_EUNKNOWN;
+  if (r->outcome == UVSMTP_OUTCOME_ACCEPTED) return;
+  r->status = op->result.status;
+  if (r->outcome == UVSMTP_OUTCOME_UNKNOWN)
+    r->status = UVSMTP_EUNKNOWN;
+  else if (r->status == UVSMTP_EUNKNOWN)
+    /* As for a message that was still to come: nothing of it is in doubt. */
+    r->status =
+        op->result.cause == -ECANCELED ? -ECANCELED : UVSMTP_EDISCONNECTED;
 }
 
 /* The reply to the text was for those of this transaction only. */
@@ -66,7 +74,7 @@ void uvsmtp__op_settle_round(uvsmtp__op_t* op) {
     if (r->outcome == UVSMTP_OUTCOME_ACCEPTED) keep_first(op);
   }
   round->start = from;
-  round->several = 1;
+  op->result.several = 1;
 }
 
 /* The outcome of a recipient that nothing has decided. Those whose transaction
@@ -91,7 +99,7 @@ static void settle_rcpts(uvsmtp__op_t* op) {
     uvsmtp_rcpt_result_t* r = &res->rcpts[i];
     if (r->outcome == UVSMTP_OUTCOME_NONE) {
       settle_rcpt(op, r, verdict_for(op, r, &unsent));
-      if (op->round.several) keep_reply(op, r);
+      if (op->result.several) keep_reply(op, r);
     }
     if (weigh(r->outcome) > weigh(res->outcome)) res->outcome = r->outcome;
   }
