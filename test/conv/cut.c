@@ -122,9 +122,10 @@ static fate_t fate_of(const call_t* call, size_t j) {
   fate_t fate = call->fate;
   const fate_t* own;
 
+  fate.begin_at = NEVER;
   if (j >= call->nrcpts) return fate;
   own = &call->rcpts[j].fate;
-  if (own->begin_at != NEVER) fate.begin_at = own->begin_at;
+  fate.begin_at = own->begin_at;
   if (own->final_at != NEVER) fate.final_at = own->final_at;
   if (own->doubt_at != NEVER) {
     fate.doubt_from = own->doubt_from;

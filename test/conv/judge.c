@@ -77,6 +77,11 @@ void judge_shape(play_t* p, size_t i) {
       play_fail(p, "recipient %zu.%zu: status %s, but outcome %s", i, j,
                 error_name(s->rcpts[j].status),
                 uvsmtp_outcome_name(s->rcpts[j].outcome));
+    if ((s->rcpts[j].status == UVSMTP_EUNKNOWN) !=
+        (s->rcpts[j].outcome == UVSMTP_OUTCOME_UNKNOWN))
+      play_fail(p, "recipient %zu.%zu: status %s, but outcome %s", i, j,
+                error_name(s->rcpts[j].status),
+                uvsmtp_outcome_name(s->rcpts[j].outcome));
   }
 }
 
