@@ -204,7 +204,7 @@ UVSMTP_EXTERN void uvsmtp_proto_up(uvsmtp_proto_t* proto);
 
 /* Has a server proven who it is? */
 enum uvsmtp_proof {
-  UVSMTP_PROOF_NONE = 0,
+  UVSMTP_PROOF_NONE = 0,   /* no */
   UVSMTP_PROOF_WAIVED = 1, /* no, but the caller does not want it to */
   UVSMTP_PROOF_GIVEN = 2   /* yes: REQUIRETLS wants no less */
 };

@@ -122,7 +122,8 @@ int uvsmtp__path_ascii(const uvsmtp_proto_t* p, uvsmtp_slice_t path, char* buf,
   ascii->len = local + strlen(buf + local);
   /* What comes from outside gets no further than what callers write. */
   if (ascii->len > UVSMTP__PATH_MAX - 2 ||
-      uvsmtp__check_name(buf + local) != 0 || strpbrk(buf + local, "<>"))
+      uvsmtp__check_name(buf + local) != 0 ||
+      buf[local + strcspn(buf + local, "<>")] != '\0')
     return -EINVAL;
   return 0;
 }

@@ -64,7 +64,7 @@ def main():
         name = path.relative_to(root / "include")
         source = f'#include "{name}"\n' * 2 + initialisers(path.read_text())
         flags = [f"-I{root / 'include'}"]
-        if str(name) in ("uvsmtp.h", "uvsmtp/file.h"):
+        if str(name) in ("uvsmtp.h", "uvsmtp/file.h", "uvsmtp/send.h"):
             flags += [POSIX, *flags_of("libuv")]
         for command, language in ((strict_c, "c"), (strict_cxx, "c++")):
             good, text = compiles(command + flags, language, source)
