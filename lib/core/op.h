@@ -18,8 +18,6 @@ struct uvsmtp_result_s {
   uint8_t stage;
   uint8_t outcome;
   uint8_t has_reply;
-  uint8_t several; /* it took several transactions: recipients have
-                      final replies of their own, or none */
   uvsmtp_reply_t reply;
   const char* sender;
   uint64_t octets;
@@ -99,6 +97,7 @@ typedef struct uvsmtp__round_s {
   size_t limit;   /* what the server was seen to take; 0: not known */
   size_t start;   /* index of the first recipient that it may hold */
   uint64_t before; /* octets of text in the transactions before */
+  uint8_t several; /* it is not the first */
   uint8_t first;   /* the first one that was accepted has been kept: */
   uint8_t stage;
   uint8_t has_reply;

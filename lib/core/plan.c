@@ -331,7 +331,7 @@ static uvsmtp__op_t* advance(uvsmtp_proto_t* p) {
 static int is_between(const uvsmtp_proto_t* p) {
   const uvsmtp__op_t* op = p->current;
   if (op == NULL || op->ended) return 1;
-  return op->result.several && op->round.rcpts == 0;
+  return op->round.several && op->round.rcpts == 0;
 }
 
 /* The next request says QUIT by itself. */

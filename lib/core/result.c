@@ -78,7 +78,10 @@ const uvsmtp_reply_t* uvsmtp_rcpt_result_reply(
   if ((rcpt->flags & RCPT_REPLIED) && !(rcpt->flags & RCPT_ACCEPTED) &&
       rcpt->stage == UVSMTP_STATE_RCPT)
     return &rcpt->rcpt_reply;
-  if (rcpt->result->several) return NULL;
+  /* That by which others have it says nothing of this one. */
+  if (rcpt->outcome != UVSMTP_OUTCOME_ACCEPTED &&
+      rcpt->result->outcome == UVSMTP_OUTCOME_ACCEPTED)
+    return NULL;
   if (rcpt->outcome == UVSMTP_OUTCOME_ACCEPTED ||
       rcpt->outcome == UVSMTP_OUTCOME_REJECTED ||
       rcpt->outcome == UVSMTP_OUTCOME_DEFERRED)

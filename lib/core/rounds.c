@@ -43,6 +43,7 @@ static int is_more_due(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
 static void begin_anew(uvsmtp__op_t* op) {
   uvsmtp__op_settle_round(op);
   op->round.before += op->text.queued;
+  op->text.queued = 0;
   op->round.rcpts = 0;
   op->failed = 0;
   op->result.status = 0;

@@ -28,6 +28,8 @@ static void settle_rcpt(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r,
     /* As for a message that was still to come: nothing of it is in doubt. */
     r->status =
         op->result.cause == -ECANCELED ? -ECANCELED : UVSMTP_EDISCONNECTED;
+  else if (r->status == 0)
+    r->status = UVSMTP_ERECIPIENTS;
 }
 
 /* The reply to the text was for those of this transaction only. */
@@ -74,7 +76,7 @@ void uvsmtp__op_settle_round(uvsmtp__op_t* op) {
     if (r->outcome == UVSMTP_OUTCOME_ACCEPTED) keep_first(op);
   }
   round->start = from;
-  op->result.several = 1;
+  op->round.several = 1;
 }
 
 /* The outcome of a recipient that nothing has decided. Those whose transaction
@@ -85,6 +87,8 @@ static int verdict_for(const uvsmtp__op_t* op, const uvsmtp_rcpt_result_t* r,
   if (op->round.rcpts == 0 || op->result.status == UVSMTP_ESENDER ||
       (r->flags & RCPT_SENT))
     return op->verdict;
+  /* All went well, but the text could not go out once more. */
+  if (*unsent == 0 && !op->failed) return UVSMTP_OUTCOME_DEFERRED;
   if (*unsent == 0) return UVSMTP_OUTCOME_NOT_ATTEMPTED;
   --*unsent;
   return op->verdict;
@@ -99,7 +103,7 @@ static void settle_rcpts(uvsmtp__op_t* op) {
     uvsmtp_rcpt_result_t* r = &res->rcpts[i];
     if (r->outcome == UVSMTP_OUTCOME_NONE) {
       settle_rcpt(op, r, verdict_for(op, r, &unsent));
-      if (op->result.several) keep_reply(op, r);
+      if (op->round.several) keep_reply(op, r);
     }
     if (weigh(r->outcome) > weigh(res->outcome)) res->outcome = r->outcome;
   }

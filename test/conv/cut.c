@@ -84,6 +84,10 @@ static void cut_status(play_t* p, size_t i) {
       if (p->d->calls[i].divided && s->outcome == UVSMTP_OUTCOME_ACCEPTED)
         return;
       break;
+    case UVSMTP_ERECIPIENTS:
+      /* Those of one transaction, behind which another was to follow. */
+      if (p->d->calls[i].divided && s->stage == UVSMTP_STATE_RCPT) return;
+      break;
     case UVSMTP_EAUTH:
       /* Refused, or cancelled, and nothing else tried so far. */
       if (s->cause == loss || s->code != 0 || secret_cancelled(p)) return;
