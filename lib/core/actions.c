@@ -243,6 +243,8 @@ static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
     r->outcome = UVSMTP_OUTCOME_DEFERRED;
     r->flags |= RCPT_AGAIN;
     if (round->again++ == 0) round->limit = round->replied - 1;
+    /* The rest has a better chance there, too. */
+    round->rcpts = round->sent;
   }
   /* The refusal of one is that of all. */
   if ((e->op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING) &&

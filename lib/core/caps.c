@@ -291,7 +291,7 @@ int uvsmtp__caps_parse(uvsmtp__caps_t* caps, const uvsmtp__mem_t* mem,
   if (len == 0) return 0;
   caps->text = uvsmtp__alloc(mem, len);
   if (caps->text == NULL) return -ENOMEM;
-  caps->len = build(at, end, &survey, caps->text);
+  caps->len = (uint32_t)build(at, end, &survey, caps->text);
   set_bits(caps);
   return 0;
 }

@@ -22,7 +22,7 @@ enum {
 
 typedef struct uvsmtp__caps_s {
   char* text; /* keyword NUL parameters NUL, repeated; one exact block */
-  size_t len;
+  uint32_t len;
   uint32_t bits;
   uint64_t size_limit; /* of SIZE: 0 for none given, "0" or not a number;
                           saturates at UINT64_MAX */

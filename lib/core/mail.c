@@ -165,17 +165,16 @@ int uvsmtp__fit_utf8(uvsmtp_proto_t* p, uvsmtp__op_t* op, int asked,
 static int fit_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, unsigned int raw,
                       int* cause) {
   const uvsmtp_mail_params_t* m = op->params;
-  int rc;
   if (m == NULL && !op->rcpt_params) return 0;
-  rc = uvsmtp__params_fit(&p->caps, m, op->rcpt_params, raw,
-                          &op->result.omitted, cause, &op->result.reason);
-  if (rc != 0 || m == NULL) return rc;
-  /* RFC 8689 4.1: who has not proven itself may be anybody. */
-  if ((m->flags & UVSMTP_MAIL_REQUIRETLS) && !(raw & UVSMTP__RAW_REQUIRETLS) &&
-      !(p->tls && p->proven))
+  /* RFC 8689 4.1: who has not proven itself may be anybody. It comes first,
+   * since servers offer the extension within TLS only. */
+  if (m != NULL && (m->flags & UVSMTP_MAIL_REQUIRETLS) &&
+      !(raw & UVSMTP__RAW_REQUIRETLS) && !(p->tls && p->proven))
     return unfit(op, UVSMTP_ETLS,
                  "REQUIRETLS without TLS whose server has proven who it is");
-  return 0;
+  raw |= uvsmtp__raw_keywords(op->rcpt_options, op->nrcpt_options);
+  return uvsmtp__params_fit(&p->caps, m, op->rcpt_params, raw,
+                            &op->result.omitted, cause, &op->result.reason);
 }
 
 static int fit_rounds(uvsmtp_proto_t* p, uvsmtp__op_t* op, int* cause) {

@@ -289,13 +289,10 @@ int uvsmtp__op_set_envelope(const uvsmtp__mem_t* mem, uvsmtp__op_t* op,
     op->utf8 |= utf8_of(flags);
     (void)put_string(&s, rcpts[i], 0);
   }
-  op->rows = s.used;
   s.base = uvsmtp__alloc(mem, s.used);
-  if (s.base == NULL) {
-    op->rows = 0;
-    return -ENOMEM;
-  }
-  rows = (void*)s.base;
+  if (s.base == NULL) return -ENOMEM;
+  op->rows = rows = (void*)s.base;
+  op->rows_size = s.used;
   s.used = nrcpts * sizeof(*rows);
   if (op->result.sender == NULL) {
     op->arg = op->result.sender = put_string(&s, from, 0);
@@ -430,7 +427,7 @@ void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
   uvsmtp__free(mem, op->result.detail, op->result.detail_size);
   uvsmtp__buf_free(mem, &op->arena);
   uvsmtp__buf_free(mem, &op->text.stage);
-  if (op->rows > 0) uvsmtp__free(mem, op->result.rcpts, op->rows);
+  uvsmtp__free(mem, op->rows, op->rows_size);
   uvsmtp__free(mem, op, op->slab);
 }
 

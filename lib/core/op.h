@@ -112,7 +112,8 @@ typedef int (*uvsmtp__envelope_fn)(uvsmtp_source_t* body, const char** from,
 typedef struct uvsmtp__op_s {
   uvsmtp__link_t link;
   size_t slab; /* octets of this block */
-  size_t rows; /* octets of a block of its own for recipients, 0 if none */
+  void* rows;  /* a block of its own for recipients that came later, or NULL */
+  size_t rows_size;
   uvsmtp_fn fn;
   void* data;
   uvsmtp_result_t result;

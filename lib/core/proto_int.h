@@ -100,10 +100,11 @@ struct uvsmtp_proto_s {
 
   uvsmtp__buf_t addresses; /* LMTP: accepted by rcpt of its own, NUL-ended */
   uint32_t naddresses;
-  uint32_t accepted; /* recipients of the open transaction */
-  uint32_t mails;    /* said in this session */
-  int down_status;   /* why there is no session, for those who want one */
-  int down_cause;
+  uint32_t accepted;   /* recipients of the open transaction */
+  uint32_t mails;      /* said in this session */
+  int16_t down_status; /* why there is no session, for those who want one; both
+                          ranges of errors fit, as in the table's rows */
+  int16_t down_cause;
   uint8_t down_outcome;
   uint8_t down_stage;
   uint8_t rest;

@@ -169,11 +169,11 @@ static void remember_loss(uvsmtp_proto_t* p, int state, int input,
     p->down_outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   } else if (state == S_OPENING || state == S_WRAP || state == S_GREETING) {
     p->down_status = row->error;
-    p->down_cause = why->cause == row->error ? 0 : why->cause;
+    p->down_cause = (int16_t)(why->cause == row->error ? 0 : why->cause);
     p->down_outcome = row->outcome;
   } else {
     p->down_status = UVSMTP_EDISCONNECTED;
-    p->down_cause = why->cause;
+    p->down_cause = (int16_t)why->cause;
     p->down_outcome = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   }
 }

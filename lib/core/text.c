@@ -223,7 +223,8 @@ static int expect_rcpts(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
     rows[i].flags = RCPT_ACCEPTED;
     text += strlen(text) + 1;
   }
-  op->rows = octets + p->addresses.len;
+  op->rows = rows;
+  op->rows_size = octets + p->addresses.len;
   op->result.rcpts = rows;
   op->result.nrcpts = p->naddresses;
   return 0;

@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
   if (driven_new(&d, &alloc, c, "", 0) != 0) return 1;
   uvsmtp_credentials_unref(c);
   caps.len =
-      (size_t)snprintf(offered, sizeof(offered), "AUTH%c%.400s", 0, argv[5]) +
+      (uint32_t)snprintf(offered, sizeof(offered), "AUTH%c%.400s", 0, argv[5]) +
       1;
   caps.text = offered;
   d.x->caps = &caps;
