@@ -35,7 +35,8 @@ enum {
   RCPT_ACCEPTED = 1u << 1, /* by its RCPT */
   RCPT_FINAL = 1u << 2,    /* final is there: its own final reply */
   RCPT_SENT = 1u << 3,     /* in the transaction that is under way */
-  RCPT_AGAIN = 1u << 4     /* one too many there: for another transaction */
+  RCPT_AGAIN = 1u << 4,    /* one too many there: for another transaction */
+  RCPT_MANY = 1u << 5      /* ... in one before; rcpt_reply still says so */
 };
 
 struct uvsmtp_rcpt_result_s {
@@ -88,14 +89,15 @@ enum { UVSMTP__HIGH_UNSEEN, UVSMTP__HIGH_NONE, UVSMTP__HIGH_SOME };
 
 /* The transaction that is under way, of maybe several of a message. */
 typedef struct uvsmtp__round_s {
-  size_t rcpts;   /* how many are to be in it; 0: none has begun */
-  size_t sent;    /* RCPTs of it that have gone out */
-  size_t replied; /* ... that were answered */
-  size_t again;   /* ... that were too many */
-  size_t open;    /* recipients of the message that no transaction has decided,
-                     those of this one included */
-  size_t limit;   /* what the server was seen to take; 0: not known */
-  size_t start;   /* index of the first recipient that it may hold */
+  size_t rcpts;    /* how many are to be in it; 0: none has begun */
+  size_t sent;     /* RCPTs of it that have gone out */
+  size_t replied;  /* ... that were answered */
+  size_t again;    /* ... that were too many */
+  size_t many;     /* ... that had been too many before */
+  size_t open;     /* recipients of the message that no transaction has decided,
+                      those of this one included */
+  size_t limit;    /* what the server was seen to take; 0: not known */
+  size_t start;    /* index of the first recipient that it may hold */
   uint64_t before; /* octets of text in the transactions before */
   uint8_t several; /* it is not the first */
   uint8_t first;   /* the first one that was accepted has been kept: */

@@ -174,7 +174,9 @@ static int issue(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
   if (op == NULL) return 0;
   e->rcpt = (uint32_t)op->next_rcpt;
   if (op->plan == PLAN_SEND && state == S_RCPT) {
-    op->result.rcpts[op->next_rcpt++].flags |= RCPT_SENT;
+    uvsmtp_rcpt_result_t* r = &op->result.rcpts[op->next_rcpt++];
+    if (r->flags & RCPT_MANY) op->round.many++;
+    r->flags |= RCPT_SENT;
     op->round.sent++;
   }
   if (state == S_MAIL) {

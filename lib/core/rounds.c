@@ -27,7 +27,9 @@ void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   round->sent = 0;
   round->replied = 0;
   round->again = 0;
+  round->many = 0;
   op->next_rcpt = round->start;
+  op->final = round->start;
 }
 
 /* Is there to be another transaction behind the one that is answered? One that
@@ -36,6 +38,8 @@ static int is_more_due(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   const uvsmtp__round_t* round = &op->round;
   if (round->open - round->rcpts + round->again == 0) return 0;
   if (op->failed && op->result.status != UVSMTP_ERECIPIENTS) return 0;
+  /* Too many even among themselves: it is not their number. */
+  if (op->failed && round->many > 0) return 0;
   if (op->text.source->rewind == NULL || op->expired || p->canceled) return 0;
   return !(op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING);
 }

@@ -62,7 +62,8 @@ void uvsmtp__op_settle_round(uvsmtp__op_t* op) {
     if (!(r->flags & RCPT_SENT)) continue;
     r->flags &= (uint8_t)~RCPT_SENT;
     if (r->flags & RCPT_AGAIN) {
-      r->flags &= (uint8_t)~(RCPT_AGAIN | RCPT_REPLIED);
+      r->flags &= (uint8_t) ~(RCPT_AGAIN | RCPT_REPLIED);
+      r->flags |= RCPT_MANY;
       r->outcome = UVSMTP_OUTCOME_NONE;
       r->status = 0;
       if (from == end) from = i;
@@ -79,32 +80,55 @@ void uvsmtp__op_settle_round(uvsmtp__op_t* op) {
   op->round.several = 1;
 }
 
+/* Is it one of the transaction that is under way? *unsent: RCPTs of that which
+ * have not gone out. */
+static int is_of_round(const uvsmtp__op_t* op, const uvsmtp_rcpt_result_t* r,
+                       size_t* unsent) {
+  if (op->round.rcpts == 0) return 0;
+  if (r->flags & RCPT_SENT) return 1;
+  if (*unsent == 0) return 0;
+  --*unsent;
+  return 1;
+}
+
 /* The outcome of a recipient that nothing has decided. Those whose transaction
  * had not begun have no part in how this one ended, but for a refused sender.
- * *unsent: RCPTs of this one that have not gone out. */
-static int verdict_for(const uvsmtp__op_t* op, const uvsmtp_rcpt_result_t* r,
-                       size_t* unsent) {
-  if (op->round.rcpts == 0 || op->result.status == UVSMTP_ESENDER ||
-      (r->flags & RCPT_SENT))
+ */
+static int verdict_for(const uvsmtp__op_t* op, int of_round) {
+  if (of_round || op->round.rcpts == 0 || op->result.status == UVSMTP_ESENDER)
     return op->verdict;
   /* All went well, but the text could not go out once more. */
-  if (*unsent == 0 && !op->failed) return UVSMTP_OUTCOME_DEFERRED;
-  if (*unsent == 0) return UVSMTP_OUTCOME_NOT_ATTEMPTED;
-  --*unsent;
-  return op->verdict;
+  return op->failed ? UVSMTP_OUTCOME_NOT_ATTEMPTED : UVSMTP_OUTCOME_DEFERRED;
+}
+
+/* One too many, for which there was no other transaction. */
+static void settle_many(uvsmtp_rcpt_result_t* r) {
+  r->flags |= RCPT_REPLIED;
+  r->outcome = UVSMTP_OUTCOME_DEFERRED;
+  r->status = UVSMTP_ERECIPIENTS;
+  r->stage = S_RCPT;
+}
+
+static void settle_undecided(const uvsmtp__op_t* op, uvsmtp_rcpt_result_t* r,
+                             size_t* unsent) {
+  int of_round = is_of_round(op, r, unsent);
+  if (!of_round && (r->flags & RCPT_MANY)) {
+    settle_many(r);
+    return;
+  }
+  settle_rcpt(op, r, verdict_for(op, of_round));
+  if (op->round.several) keep_reply(op, r);
 }
 
 static void settle_rcpts(uvsmtp__op_t* op) {
   uvsmtp_result_t* res = &op->result;
-  size_t unsent = op->round.rcpts - op->round.sent;
+  const uvsmtp__round_t* round = &op->round;
+  size_t unsent = round->rcpts > round->sent ? round->rcpts - round->sent : 0;
   size_t i;
   res->outcome = UVSMTP_OUTCOME_NONE;
   for (i = 0; i < res->nrcpts; i++) {
     uvsmtp_rcpt_result_t* r = &res->rcpts[i];
-    if (r->outcome == UVSMTP_OUTCOME_NONE) {
-      settle_rcpt(op, r, verdict_for(op, r, &unsent));
-      if (op->round.several) keep_reply(op, r);
-    }
+    if (r->outcome == UVSMTP_OUTCOME_NONE) settle_undecided(op, r, &unsent);
     if (weigh(r->outcome) > weigh(res->outcome)) res->outcome = r->outcome;
   }
 }
