@@ -38,7 +38,7 @@ void add_name(names_t* names, const char* text) {
 }
 
 static void no_fate(fate_t* f) {
-  f->begin_at = f->doubt_from = f->doubt_at = f->final_at = NEVER;
+  f->begin_at = f->many_at = f->doubt_from = f->doubt_at = f->final_at = NEVER;
 }
 
 rcpt_t* call_rcpt(call_t* call, char* address) {

@@ -116,6 +116,7 @@ typedef struct names_s {
 /* Where a fate is decided, in octets of either side; NEVER: not marked. */
 typedef struct fate_s {
   size_t begin_at;   /* server octets after which its transaction begins */
+  size_t many_at;    /* ... and after which it is one too many in that */
   size_t doubt_from; /* client octets after which it may be unknown */
   size_t doubt_at;   /* ... and after which it must */
   size_t final_at;   /* server octets that end with the final reply */

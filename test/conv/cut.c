@@ -121,8 +121,9 @@ static void cut_octets(play_t* p, size_t i) {
   judge_number(p, "octets", (long long)n, p->snaps[i].octets);
 }
 
-/* Where the fate of a recipient is decided: by marks of its own, or all. */
-static fate_t fate_of(const call_t* call, size_t j) {
+/* Where the fate of a recipient is decided: by marks of its own, or all; by
+ * those of the first transaction until it is one too many in that. */
+static fate_t fate_of(const play_t* p, const call_t* call, size_t j) {
   fate_t fate = call->fate;
   const fate_t* own;
 
@@ -130,6 +131,8 @@ static fate_t fate_of(const call_t* call, size_t j) {
   if (j >= call->nrcpts) return fate;
   own = &call->rcpts[j].fate;
   fate.begin_at = own->begin_at;
+  fate.many_at = own->many_at;
+  if (own->many_at != NEVER && p->fed < own->many_at) return fate;
   if (own->final_at != NEVER) fate.final_at = own->final_at;
   if (own->doubt_at != NEVER) {
     fate.doubt_from = own->doubt_from;
@@ -138,14 +141,25 @@ static fate_t fate_of(const call_t* call, size_t j) {
   return fate;
 }
 
+/* One too many is deferred until another transaction says otherwise. */
+static void cut_many(play_t* p, const fate_t* fate, int full, int got) {
+  if (fate->many_at == NEVER || p->fed < fate->many_at) return;
+  if (p->fed >= fate->final_at || p->said >= fate->doubt_from) return;
+  if (got != full && p->mode != MODE_OOM)
+    judge_name(p, "outcome of one too many",
+               uvsmtp_outcome_name(UVSMTP_OUTCOME_DEFERRED),
+               uvsmtp_outcome_name(got));
+}
+
 static void cut_rcpt(play_t* p, const call_t* call, size_t j) {
   size_t i = (size_t)(call - p->d->calls);
   const rcpt_snap_t* ref = &p->refs[i].rcpts[j];
   int got = p->snaps[i].rcpts[j].outcome;
-  fate_t fate = fate_of(call, j);
+  fate_t fate = fate_of(p, call, j);
 
   cut_outcome(p, call, &fate, ref->stage, ref->outcome, got);
   cut_begun(p, call, &fate, ref->outcome, got);
+  cut_many(p, &fate, ref->outcome, got);
 }
 
 void judge_cut(play_t* p, size_t i) {

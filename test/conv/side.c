@@ -49,10 +49,16 @@ static fate_t* next_fate(marked_t* m) {
   return m->whole ? &m->call->fate : &m->call->rcpts[m->first - 1].fate;
 }
 
-/* "{0}", "{0.1}": the final reply of a message, of a recipient of it. */
+/* "{0}", "{0.1}": the final reply of a message, of a recipient of it. "{many
+ * 0.1}": it is one too many there. */
 static void mark_final(reader_t* r, char* mark, size_t at) {
-  marked_t m = marked(r, &mark);
+  int many = strncmp(mark, "many ", 5) == 0;
+  marked_t m;
   fate_t* f;
+
+  if (many) mark += 5;
+  m = marked(r, &mark);
+  while (many && (f = next_fate(&m)) != NULL) f->many_at = at;
 
   while ((f = next_fate(&m)) != NULL) f->final_at = at;
 }

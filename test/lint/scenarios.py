@@ -99,13 +99,15 @@ SCENARIOS = {
     "73": "251 and 252 to RCPT",
     "74": "every recipient refused: RSET, no DATA",
     "75": "421 in the middle of the recipients: the rest is not attempted",
-    "76": "too many recipients: those taken get it, the rest is deferred",
+    "76": "too many recipients: those taken get it, the rest in another "
+          "transaction",
     "77": "452 to one, 250 to a later one: each keeps its own",
     "78": "503 where a transaction is open",
     "79": "null sender, quoted local part; line ends and brackets refused",
-    "80": "UTF-8 in addresses, with SMTPUTF8 and without",
-    "81": "eight bits without 8BITMIME",
-    "82": "parameters of DSN",
+    "80": "UTF-8 in addresses, with SMTPUTF8 and without; A-labels",
+    "81": "eight bits without 8BITMIME: sent, or refused",
+    "82": "parameters of DSN; not offered, malformed",
+    "83": "REQUIRETLS without TLS, without proof, not offered",
     "84": "values of parameters beyond what the server allows",
     "85": "a recipient given twice: two results, in order",
     # The text
@@ -164,18 +166,12 @@ SCENARIOS = {
 
 # What waits for parts of the library that don't exist yet.
 PUT_OFF = {
-    "83": "REQUIRETLS: not yet",
     "117": "the connection lost with several messages in flight: one at a time",
     "118": "the next envelope before the verdict: one message at a time",
 }
 
 # What is tested only as far as it exists.
 PARTLY = {
-    "76": "a second transaction for the rest is the caller's",
-    "80": "no A-labels",
-    "81": "sent as it is; no choice to refuse it",
-    "82": "parameters as raw words only",
-    "84": "parameters as raw words only",
     "129": "no pool that sends the message again",
     "130": "no pool that sends the message again",
 }
