@@ -213,6 +213,7 @@ static void accept_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   p->accepted++;
   if (e->op->plan == PLAN_SEND) {
     e->op->result.rcpts[e->rcpt].flags |= RCPT_ACCEPTED;
+    e->op->round.mixed |= e->op->round.again > 0;
   } else if (p->flags & UVSMTP_SESSION_LMTP) {
     /* DATA's final replies will be these recipients'. */
     const char* address = e->op->arg;
@@ -239,12 +240,9 @@ static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                    ? UVSMTP_OUTCOME_REJECTED
                    : UVSMTP_OUTCOME_DEFERRED;
   if (why->reply->code != 421 && uvsmtp__is_too_many(p, e->op, why->reply)) {
-    uvsmtp__round_t* round = &e->op->round;
     r->outcome = UVSMTP_OUTCOME_DEFERRED;
     r->flags |= RCPT_AGAIN;
-    if (round->again++ == 0) round->limit = round->replied - 1;
-    /* The rest has a better chance there, too. */
-    round->rcpts = round->sent;
+    uvsmtp__round_full(&e->op->round, why->reply);
   }
   /* The refusal of one is that of all. */
   if ((e->op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING) &&

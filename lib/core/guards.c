@@ -198,29 +198,12 @@ static int rcpt_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return rc == 0 ? GUARD_TAKE : refuse(op, rc, cause, S_RCPT);
 }
 
-enum {
-  RCPTS_SURE = 100, /* RFC 5321 4.5.3.1.8: every server takes as many */
-  RCPTS_AHEAD = 16
-};
-
-/* How many RCPTs may be in flight. One too many counts as an error, and after
- * some of those servers end the session with 421, which would leave all
- * recipients without the message: Postfix after 20, others after 3. So where
- * the limit may be, the ground is tried before more are sent. */
-static size_t rcpts_ahead(const uvsmtp_proto_t* p, const uvsmtp__round_t* r) {
-  size_t well = r->replied;
-  if (p->caps.rcpt_max > 0 || r->limit > 0) return SIZE_MAX;
-  if (r->sent < RCPTS_SURE) return SIZE_MAX;
-  well = well > RCPTS_SURE ? well - RCPTS_SURE : 0;
-  return well < RCPTS_AHEAD ? well + 1 : RCPTS_AHEAD;
-}
-
 /* Those that a transaction has decided are passed over. */
 static int more_rcpts(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   const uvsmtp_rcpt_result_t* rows = op->result.rcpts;
   const uvsmtp__round_t* r = &op->round;
   if (op->failed || r->sent >= r->rcpts) return GUARD_SKIP;
-  if (r->sent - r->replied >= rcpts_ahead(p, r)) return GUARD_HOLD;
+  if (r->sent - r->replied >= uvsmtp__rcpts_ahead(p, r)) return GUARD_HOLD;
   while (rows[op->next_rcpt].flags & RCPT_REPLIED) op->next_rcpt++;
   return GUARD_TAKE;
 }

@@ -99,6 +99,8 @@ typedef struct uvsmtp__round_s {
   size_t limit;    /* what the server was seen to take; 0: not known */
   size_t start;    /* index of the first recipient that it may hold */
   uint64_t before; /* octets of text in the transactions before */
+  size_t taken;    /* RCPTs answered before the first that was too many */
+  uint8_t mixed;   /* others behind that were taken: it says no limit */
   uint8_t several; /* it is not the first */
   uint8_t first;   /* the first one that was accepted has been kept: */
   uint8_t stage;

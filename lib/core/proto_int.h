@@ -203,6 +203,10 @@ int uvsmtp__take_envelope(uvsmtp_proto_t* p, uvsmtp__op_t* op);
 /* 1 for a refused RCPT whose recipient another transaction may hold. */
 int uvsmtp__is_too_many(const uvsmtp_proto_t* p, const uvsmtp__op_t* op,
                         const uvsmtp_reply_t* reply);
+/* One of its RCPTs was too many. */
+void uvsmtp__round_full(uvsmtp__round_t* round, const uvsmtp_reply_t* reply);
+/* How many RCPTs may be in flight. */
+size_t uvsmtp__rcpts_ahead(const uvsmtp_proto_t* p, const uvsmtp__round_t* r);
 /* A transaction of a message begins: its MAIL has just been put into flight. */
 void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op);
 /* All steps of a message have been taken: is that all? HOLD: that is not known

@@ -6,6 +6,11 @@
 
 #include "core/proto_int.h"
 
+enum {
+  RCPTS_SURE = 100, /* RFC 5321 4.5.3.1.8: every server takes as many */
+  RCPTS_AHEAD = 16
+};
+
 int uvsmtp__is_too_many(const uvsmtp_proto_t* p, const uvsmtp__op_t* op,
                         const uvsmtp_reply_t* reply) {
   /* There is another transaction only behind one that delivers something. */
@@ -15,6 +20,27 @@ int uvsmtp__is_too_many(const uvsmtp_proto_t* p, const uvsmtp__op_t* op,
   if (reply->enhanced[0] != 0)
     return reply->enhanced[1] == 5 && reply->enhanced[2] == 3;
   return reply->code == 452 || reply->code == 552;
+}
+
+/* One too many counts as an error, and after
+ * some of those servers end the session with 421, which would leave all
+ * recipients without the message: Postfix after 20, others after 3. So where
+ * the limit may be, the ground is tried before more are sent. */
+size_t uvsmtp__rcpts_ahead(const uvsmtp_proto_t* p, const uvsmtp__round_t* r) {
+  size_t well = r->replied;
+  if (p->caps.rcpt_max > 0 || r->limit > 0) return SIZE_MAX;
+  if (r->sent < RCPTS_SURE) return SIZE_MAX;
+  well = well > RCPTS_SURE ? well - RCPTS_SURE : 0;
+  return well < RCPTS_AHEAD ? well + 1 : RCPTS_AHEAD;
+}
+
+/* What refuses one recipient by 452, without more, may take the next: its
+ * mailbox was full. Else the rest has a better chance in the next transaction.
+ */
+void uvsmtp__round_full(uvsmtp__round_t* round, const uvsmtp_reply_t* reply) {
+  if (round->again++ == 0) round->taken = round->replied - 1;
+  if (reply->enhanced[0] != 0 || round->replied > RCPTS_SURE)
+    round->rcpts = round->sent;
 }
 
 void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
@@ -27,7 +53,7 @@ void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   round->sent = 0;
   round->replied = 0;
   round->again = 0;
-  round->many = 0;
+  round->mixed = 0;
   op->next_rcpt = round->start;
   op->final = round->start;
 }
@@ -45,6 +71,8 @@ static int is_more_due(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
 }
 
 static void begin_anew(uvsmtp__op_t* op) {
+  if (op->round.again > 0 && !op->round.mixed)
+    op->round.limit = op->round.taken;
   uvsmtp__op_settle_round(op);
   op->round.before += op->text.queued;
   op->text.queued = 0;
