@@ -198,11 +198,12 @@ int uvsmtp__parse_path(const char* text, int sender, uvsmtp_slice_t* path,
 
   path->base = text;
   path->len = len;
-  len -= uvsmtp__path_domain(*path).len;
-  for (i = 0; i < path->len; i++)
-    if (is_high(text[i]))
-      *flags |= i < len ? UVSMTP__PATH_UTF8 | UVSMTP__PATH_UTF8_LOCAL
-                        : UVSMTP__PATH_UTF8;
+  for (i = 0; i < len && !is_high(text[i]); i++) continue;
+  if (i == len) return 0;
+  *flags |= UVSMTP__PATH_UTF8;
+  /* The first of them is the one that counts. */
+  if (i < len - uvsmtp__path_domain(*path).len)
+    *flags |= UVSMTP__PATH_UTF8_LOCAL;
   return 0;
 }
 
