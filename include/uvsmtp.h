@@ -370,8 +370,9 @@ UVSMTP_EXTERN const uvsmtp_tls_info_t* uvsmtp_session_tls(
  * UVSMTP_ERECIPIENTS, UVSMTP_EDATA, UVSMTP_EHELO, UVSMTP_ENOTSUPPORTED,
  * UVSMTP_EDISCONNECTED, UVSMTP_EUNKNOWN, UVSMTP_ESOURCE, UVSMTP_EPROTOCOL,
  * UV_ETIMEDOUT, UV_ECANCELED, UV_ENOMEM. A server that says how many messages
- * it takes in a session (LIMITS, MAILMAX) gets no more: QUIT instead, and those
- * behind are not attempted (UVSMTP_EDISCONNECTED, cause UV_EAGAIN). */
+ * it takes in a session (LIMITS, MAILMAX) gets no more: QUIT instead, and when
+ * the session is over those behind complete, not attempted
+ * (UVSMTP_EDISCONNECTED). */
 UVSMTP_EXTERN int uvsmtp_send(uvsmtp_session_t* session,
                               const uvsmtp_message_t* message, uvsmtp_cb cb,
                               void* data);

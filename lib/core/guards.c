@@ -162,12 +162,12 @@ static int login_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 /* ------------------------------------------------------------- messages */
 
 /* RFC 9422 4.1: the server would refuse this one, and maybe with 421. It is for
- * another session. */
+ * another session, and completes when this one is over, so that who sent it can
+ * connect again at once. */
 static int no_more(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   p->quit_owed = 1;
-  op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
   op->result.reason = "the server takes no more messages in this session";
-  return refuse(op, UVSMTP_EDISCONNECTED, -EAGAIN, S_MAIL);
+  return GUARD_HOLD;
 }
 
 /* What the message needs and the server does not offer fails it here, before

@@ -329,19 +329,12 @@ static uvsmtp__op_t* advance(uvsmtp_proto_t* p) {
 }
 
 /* Has no request begun that is not over? Between the transactions of a message
- * none has, either. */
+ * none has, and one that no session will see any more waits for this one's end.
+ */
 static int is_between(const uvsmtp_proto_t* p) {
   const uvsmtp__op_t* op = p->current;
-  if (op == NULL || op->ended) return 1;
+  if (op == NULL || op->ended || p->quit_owed) return 1;
   return op->round.several && op->round.rcpts == 0;
-}
-
-/* The next request says QUIT by itself. */
-static int quits_anyway(const uvsmtp_proto_t* p) {
-  const uvsmtp__link_t* link =
-      p->current == NULL ? p->ops.next : p->current->link.next;
-  if (link == &p->ops) return 0;
-  return UVSMTP__CONTAINER(link, uvsmtp__op_t, link)->plan == PLAN_QUIT;
 }
 
 /* The engine's own RSET, or QUIT, goes before the next request. It has no
@@ -351,10 +344,6 @@ static int run_own(uvsmtp_proto_t* p) {
   int state;
   int rc;
   if (!(p->reset_owed | p->quit_owed) || !is_between(p)) return 0;
-  if (p->quit_owed && quits_anyway(p)) {
-    p->quit_owed = 0;
-    return 1;
-  }
   state = p->quit_owed ? S_QUIT : S_RSET;
   if (!may_go(p, NULL, state)) return 0;
   p->reset_owed = 0;

@@ -22,10 +22,10 @@ int uvsmtp__is_too_many(const uvsmtp_proto_t* p, const uvsmtp__op_t* op,
   return reply->code == 452 || reply->code == 552;
 }
 
-/* One too many counts as an error, and after
- * some of those servers end the session with 421, which would leave all
- * recipients without the message: Postfix after 20, others after 3. So where
- * the limit may be, the ground is tried before more are sent. */
+/* One too many counts as an error, and after some of those servers end the
+ * session with 421, which would leave all recipients without the message:
+ * Postfix after 20, others after 3. So where the limit may be, the ground is
+ * tried before more are sent. */
 size_t uvsmtp__rcpts_ahead(const uvsmtp_proto_t* p, const uvsmtp__round_t* r) {
   size_t well = r->replied;
   if (p->caps.rcpt_max > 0 || r->limit > 0) return SIZE_MAX;
@@ -87,6 +87,7 @@ static void begin_anew(uvsmtp__op_t* op) {
   op->cut = 0;
   op->go = 0;
   op->void_go = 0;
+  op->final = op->round.start;
   op->step = uvsmtp__plan_step(PLAN_SEND, S_MAIL);
   if (uvsmtp__text_rewind(op) == 0) return;
   op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
