@@ -364,19 +364,6 @@ UVSMTP_EXTERN const char* uvsmtp_session_auth(const uvsmtp_session_t* session);
 UVSMTP_EXTERN const uvsmtp_tls_info_t* uvsmtp_session_tls(
     const uvsmtp_session_t* session);
 
-/* Sends a message: MAIL, RCPTs, DATA or BDAT; RSET after a refusal. The pointed
- * to structs need not outlive the call; message->body is borrowed until its
- * release. See uvsmtp_result_* for what comes back. UVSMTP_ESENDER,
- * UVSMTP_ERECIPIENTS, UVSMTP_EDATA, UVSMTP_EHELO, UVSMTP_ENOTSUPPORTED,
- * UVSMTP_EDISCONNECTED, UVSMTP_EUNKNOWN, UVSMTP_ESOURCE, UVSMTP_EPROTOCOL,
- * UV_ETIMEDOUT, UV_ECANCELED, UV_ENOMEM. A server that says how many messages
- * it takes in a session (LIMITS, MAILMAX) gets no more: QUIT instead, and when
- * the session is over those behind complete, not attempted
- * (UVSMTP_EDISCONNECTED). */
-UVSMTP_EXTERN int uvsmtp_send(uvsmtp_session_t* session,
-                              const uvsmtp_message_t* message, uvsmtp_cb cb,
-                              void* data);
-
 /* The commands of a transaction one by one, as smtplib's mail, rcpt and data:
  * none sends RSET when refused. Out of sequence (RCPT without MAIL ...) they
  * complete with UV_EPERM and nothing is sent; after a MAIL that was out of

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* uvsmtp/send.h: messages with the envelope of their header, and the small
- * extensions. Part of uvsmtp.h, whose rules for every call hold. */
+/* uvsmtp/send.h: messages, with the envelope of their header or without, and
+ * the commands of small extensions. Part of uvsmtp.h, whose rules for every
+ * call hold. */
 #ifndef UVSMTP_SEND_H
 #define UVSMTP_SEND_H
 
@@ -9,6 +10,19 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Sends a message: MAIL, RCPTs, DATA or BDAT; RSET after a refusal. The pointed
+ * to structs need not outlive the call; message->body is borrowed until its
+ * release. See uvsmtp_result_* for what comes back. UVSMTP_ESENDER,
+ * UVSMTP_ERECIPIENTS, UVSMTP_EDATA, UVSMTP_EHELO, UVSMTP_ENOTSUPPORTED,
+ * UVSMTP_EDISCONNECTED, UVSMTP_EUNKNOWN, UVSMTP_ESOURCE, UVSMTP_EPROTOCOL,
+ * UV_ETIMEDOUT, UV_ECANCELED, UV_ENOMEM. A server that says how many messages
+ * it takes in a session (LIMITS, MAILMAX) gets no more: QUIT instead, and when
+ * the session is over those behind complete, not attempted
+ * (UVSMTP_EDISCONNECTED). */
+UVSMTP_EXTERN int uvsmtp_send(uvsmtp_session_t* session,
+                              const uvsmtp_message_t* message, uvsmtp_cb cb,
+                              void* data);
 
 /* As uvsmtp_send, but for a message whose header may say the envelope:
  * smtplib's send_message. message->from NULL: the sender is the header's;
