@@ -286,6 +286,28 @@ static void read_word(reading_t* r, const bytes_t* word) {
   if (!ok) script_error(r->file, r->line, "\"%s\"?", word->at);
 }
 
+/* The line of an extension: its keyword, and an argument or attributes, of
+ * which the names are told apart. */
+static void add_keyword(call_t* call) {
+  bytes_t line = {NULL, 0, 0};
+  size_t i;
+
+  if (call->keyword == NULL) return;
+  bytes_add(&line, call->keyword, strlen(call->keyword));
+  if (call->text != NULL) {
+    bytes_add(&line, " ", 1);
+    bytes_add(&line, call->text, strlen(call->text));
+  }
+  for (i = 0; i < call->options.n; i++) {
+    const char* option = call->options.list[i];
+
+    bytes_add(&line, " ", 1);
+    bytes_add(&line, option, strlen(option));
+    call->options.list[i] = keep_text(option, strcspn(option, "="));
+  }
+  call->text = line.at;
+}
+
 static void begin_call(call_t* call) {
   static const uvsmtp_mail_params_t none = UVSMTP_MAIL_PARAMS_INIT;
 
@@ -319,5 +341,6 @@ void call_read(dialogue_t* d, call_t* call, int line, char* text) {
     read_mech(&r, &word);
   }
   while (script_word(&text, &word)) read_word(&r, &word);
+  add_keyword(call);
   if (r.has_creds) call->creds = creds_find(d, &r.creds);
 }
