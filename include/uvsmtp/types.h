@@ -387,10 +387,11 @@ typedef void (*uvsmtp_progress_cb)(void* arg, uint64_t sent, int64_t total);
  * server says how many recipients it takes in one (LIMITS, RFC 9422), and where
  * it refuses some as too many (452, 552, or an enhanced code x.5.3) after it
  * took others. Each but the first needs a body that can be rewound (memory,
- * files), else those recipients are deferred. The first transaction in which
- * none is accepted, of those the server had called too many, is the last. The
- * results are one list in any case, each recipient with the replies of its own
- * transaction; the message's reply is that of the first that was accepted. */
+ * files), else those recipients are not attempted (UVSMTP_ESOURCE). The first
+ * transaction in which none is accepted, of those the server had called too
+ * many, is the last. The results are one list in any case, each recipient with
+ * the replies of its own transaction; the message's reply is that of the first
+ * that was accepted. */
 typedef struct uvsmtp_message_s {
   size_t size;
   const char* from; /* "" or "<>": the null reverse-path of a bounce */

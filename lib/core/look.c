@@ -76,7 +76,7 @@ int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
 
 int uvsmtp__text_rewind(uvsmtp__op_t* op) {
   uvsmtp__text_t* t = &op->text;
-  int rc = t->source->rewind(t->source);
+  int rc = t->source->rewind == NULL ? -ENOTSUP : t->source->rewind(t->source);
   if (rc < 0) return t->error = rc;
   t->base = NULL;
   t->taken = 0;

@@ -249,7 +249,7 @@ int uvsmtp__text_measure(uvsmtp__text_t* t, uint64_t n, int ends);
 int uvsmtp__is_high(const char* text, size_t len);
 /* Whether the text has such, as far as it is known without reading on. */
 int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op);
-/* Back to the first octet, by a source that can. 0 or its error. */
+/* Back to the first octet. 0, or the source's error. */
 int uvsmtp__text_rewind(uvsmtp__op_t* op);
 /* The text of a command just put into flight begins; e is its entry. 0 or
  * -ENOMEM. */

@@ -64,9 +64,7 @@ static int is_more_due(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   const uvsmtp__round_t* round = &op->round;
   if (round->open - round->rcpts + round->again == 0) return 0;
   if (op->failed && op->result.status != UVSMTP_ERECIPIENTS) return 0;
-  /* Too many even among themselves: it is not their number. */
-  if (op->failed && round->many > 0) return 0;
-  if (op->text.source->rewind == NULL || op->expired || p->canceled) return 0;
+  if (op->expired || p->canceled) return 0;
   return !(op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING);
 }
 
