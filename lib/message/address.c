@@ -210,8 +210,10 @@ static int spec(span_t* s, out_t* out, const char** last, const char** reason) {
   if (w.n == 0)
     return fail(reason, "an address in the header has no local part");
   if (w.apart)
-    return fail(reason,
-                "an address in the header has a blank in its local part");
+    return fail(reason, starts_with(s, '@')
+                            ? "an address in the header has a blank in its "
+                              "local part"
+                            : "words in an address list are no address");
   *last = w.last;
   if (w.quoted && out != NULL) {
     /* A quoted word among others is more than SMTP knows (RFC 5321 4.1.2): all
