@@ -39,10 +39,16 @@ static int line_kind(const char* at, const char* end) {
   return is_from(at, end) ? LINE_FROM : LINE_END;
 }
 
-/* Not by memchr: looking for the nearest CR and the nearest LF in turn takes
- * quadratic time where there are only lines of the one kind. */
-static const char* next_line(const char* at, const char* end) {
+/* The line end, or the end. Not by memchr: looking for the nearest CR and the
+ * nearest LF in turn takes quadratic time where there are only lines of the one
+ * kind. */
+static const char* text_end(const char* at, const char* end) {
   while (at < end && !is_line_end(*at)) at++;
+  return at;
+}
+
+static const char* next_line(const char* at, const char* end) {
+  at = text_end(at, end);
   if (at == end) return at;
   return at[0] == '\r' && end - at > 1 && at[1] == '\n' ? at + 2 : at + 1;
 }
@@ -144,8 +150,13 @@ int uvsmtp__header_over(const char* base, const char* end,
   size_t len = (size_t)(end - base);
 
   for (; over->at < len; over->at++) {
-    int state = over_step(base, over, base[over->at]);
+    int state;
 
+    /* Most of a header is this. */
+    if (over->state == AT_TEXT)
+      over->at = (size_t)(text_end(base + over->at, end) - base);
+    if (over->at == len) break;
+    state = over_step(base, over, base[over->at]);
     if (state < 0) {
       over->at = over->held != 0 ? over->held : over->line;
       return 1;
