@@ -89,12 +89,16 @@ typedef struct uvsmtp_draft_s {
 
 /* Writes it to buf (cap octets), CRLF throughout, and its length to *len, as
  * uv_os_getenv does: UV_ENOBUFS when there is too little room, with the length
- * that there has to be in *len. Names and subjects that are not ASCII become
- * encoded-words (RFC 2047); a text that is not, or has long lines, quoted-
- * printable; fields are folded. There is no field Bcc: give those recipients to
- * uvsmtp_send. UV_EINVAL: no sender, a control character, malformed UTF-8, an
- * address that can't be understood. Asks for the time and for random octets
- * where it needs them. */
+ * that there has to be in *len; there is no NUL. Names and subjects that are
+ * not ASCII become encoded-words (RFC 2047); a text that is not, or has lines
+ * of more than 78 octets, quoted-printable; its last line gets an end if it has
+ * none. Fields are folded. Groups are opened, and a list with nobody in it is
+ * no field; of several in `from` the first is Sender. An address in UTF-8
+ * stays: such a message needs SMTPUTF8. There is no field Bcc: give those
+ * recipients to uvsmtp_send. Asks for the time and for random octets where it
+ * needs them. UV_EINVAL: no sender, a control character (a tab is none, and in
+ * the text no line end), malformed UTF-8, an address that can't be understood,
+ * a message_id that is none, a date before 1900 or after 9999; UV_ENOMEM. */
 UVSMTP_EXTERN int uvsmtp_compose(const uvsmtp_draft_t* draft, char* buf,
                                  size_t cap, size_t* len);
 

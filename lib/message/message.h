@@ -81,4 +81,16 @@ typedef struct uvsmtp__over_s {
 int uvsmtp__header_over(const char* base, const char* end,
                         uvsmtp__over_t* over);
 
+/* ------------------------------------------------------------- letter.c */
+
+/* Octets of a random Message-ID. */
+#define UVSMTP__RANDOM 16u
+
+/* uvsmtp_compose with everything that it asks others for: all of the draft is
+ * there, its date is its date, and `random` is used where it has no message_id.
+ * 0, -ENOBUFS, -EINVAL, -ENOMEM; *len is set with the first two. */
+int uvsmtp__letter(const uvsmtp__mem_t* mem, const uvsmtp_draft_t* draft,
+                   const unsigned char* random, char* buf, size_t cap,
+                   size_t* len);
+
 #endif
