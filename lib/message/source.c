@@ -337,13 +337,21 @@ static void filter_release(uvsmtp_source_t* source) {
 
 /* ------------------------------------------------------------- public calls */
 
+/* As the engine would have it, which sees only the one over it. */
+static int is_source(const uvsmtp_source_t* s) {
+  size_t i;
+  if (s == NULL || s->size != sizeof(*s)) return 0;
+  for (i = 0; i < sizeof(s->reserved) / sizeof(s->reserved[0]); i++)
+    if (s->reserved[i] != NULL) return 0;
+  return s->peek != NULL && s->consumed != NULL &&
+         s->length >= UVSMTP_LENGTH_LATER;
+}
+
 int uvsmtp_source_message(uvsmtp_source_t** source, const uvsmtp_mem_t* given,
                           uvsmtp_source_t* inner, size_t max_header) {
   uvsmtp__mem_t mem = {uvsmtp__default_alloc, NULL};
   filter_t* f;
-  if (source == NULL || inner == NULL || inner->size != sizeof(*inner) ||
-      inner->peek == NULL || inner->consumed == NULL)
-    return -EINVAL;
+  if (source == NULL || !is_source(inner)) return -EINVAL;
   if (given != NULL) {
     if (given->size < sizeof(*given) || given->alloc == NULL) return -EINVAL;
     mem.alloc = given->alloc;

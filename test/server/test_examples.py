@@ -4,6 +4,8 @@ when things don't go well. Arguments: the directory of the programs, SINK."""
 import base64
 import concurrent.futures
 import contextlib
+import email
+import email.policy
 import http.client
 import os
 import re
@@ -153,6 +155,92 @@ class Mail(Case):
         self.assertEqual(run("mail", data=b"a" * 2000 + b"\n")[0], 64)
         before = len(sink().stored())
         self.assertEqual(self.mail(ME, " ", "hi")[0], 1)
+        self.assertEqual(len(sink().stored()), before)
+
+
+class Letter(Case):
+    """letter.c"""
+
+    def letter(self, *args, text="", port=None):
+        return run("letter", "127.0.0.1", port or sink().smtp, *args,
+                   data=text.encode())
+
+    def test_sent(self):
+        """What was said is what is read; the envelope is the header's."""
+        code, out, err = self.letter(
+            "Zoë <me@example.org>", "Bo <a@example.net>, b@example.net",
+            "Die Größe", text="Grüße\n.\n")
+        self.assertEqual((code, err), (0, ""), out)
+        self.assertEqual(out, "a@example.net: accepted\n"
+                              "b@example.net: accepted\n")
+        text, envelope = last_stored()
+        self.assertEqual((envelope["mail_from"], envelope["recipients"]),
+                         (ME, ["a@example.net", "b@example.net"]))
+        message = email.message_from_bytes(text, policy=email.policy.default)
+        self.assertEqual(message["subject"], "Die Größe")
+        self.assertEqual(str(message["from"]), "Zoë <me@example.org>")
+        self.assertEqual(message.get_content().split(), ["Grüße", "."])
+
+    def test_refused(self):
+        """By the server, by nobody, and before anything is sent."""
+        code, out, _ = self.letter(ME, "nouser@example.net", "x")
+        self.assertEqual((code, out), (1, "nouser@example.net: rejected\n"))
+        with refusing_port() as port:
+            self.assertEqual(self.letter(ME, "a@b", "x", port=port)[0], 1)
+        before = len(sink().stored())
+        for args in ((ME, "a@b", "x\r\nBcc: c@d"), ("", "a@b", "x"),
+                     (ME, "a@b, c d@e", "x")):
+            code, out, err = self.letter(*args)
+            self.assertEqual((code, out), (1, ""))
+            self.assertIn("invalid argument", err)
+        # Nobody to send it to.
+        code, _, err = self.letter(ME, "", "x")
+        self.assertEqual(code, 1)
+        self.assertNotEqual(err, "")
+        self.assertEqual(self.letter(ME, "a@b", "x", text="a\0b")[0], 65)
+        self.assertEqual(run("letter")[0], 64)
+        self.assertEqual(len(sink().stored()), before)
+
+
+class Message(Case):
+    """message.c"""
+
+    def message(self, data, *to):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(data)
+            f.flush()
+            return run("message", "127.0.0.1", sink().smtp, f.name, *to)
+
+    def test_sent(self):
+        """To whom the header says, or to others; Bcc stays here."""
+        data = (b"From: me@example.org\r\nBcc: c@example.net,\r\n d@example.net"
+                b"\r\nTo: A <a@example.net>\r\n\r\n")
+        seen = b"From: me@example.org\r\nTo: A <a@example.net>\r\n\r\n"
+        for text in (b".dot\r\n", client.large(1 << 20, "message")):
+            for to in ((), ("x@example.net",)):
+                code, out, err = self.message(data + text, *to)
+                self.assertEqual((code, err), (0, ""), out)
+                self.check_same(last_stored()[0],
+                                client.on_the_wire(seen + text))
+                who = list(to) or ["a@example.net", "c@example.net",
+                                   "d@example.net"]
+                self.assertEqual(last_stored()[1]["recipients"], who)
+                self.assertEqual(out, "".join(
+                    f"from {ME} to {each}: accepted\n" for each in who))
+
+    def test_no_envelope(self):
+        """The reason, and nothing is sent."""
+        before = len(sink().stored())
+        for data in (b"Resent-Date: 1\nResent-Date: 2\nTo: a@b\nFrom: c@d\n\n",
+                     b"From: a@b\n\n", b"To: a@b\n\n", b"",
+                     b"From: a@b\nTo: c d@e\n\n"):
+            code, out, err = self.message(data)
+            self.assertEqual((code, out), (1, ""), data)
+            self.assertNotIn("header makes no envelope", err)
+            self.assertGreater(len(err), 10)
+        self.assertEqual(run("message", "127.0.0.1", sink().smtp,
+                             "/nonexistent")[0], 1)
+        self.assertEqual(run("message")[0], 64)
         self.assertEqual(len(sink().stored()), before)
 
 

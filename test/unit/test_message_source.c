@@ -717,6 +717,12 @@ static void test_refused(void** state) {
                    -EINVAL);
   assert_int_equal(uvsmtp_source_message(&s, NULL, NULL, 0), -EINVAL);
   assert_int_equal(uvsmtp_source_message(&s, NULL, &inner, 0), -EINVAL);
+  inner = memory.source;
+  inner.length = UVSMTP_LENGTH_LATER - 1;
+  assert_int_equal(uvsmtp_source_message(&s, NULL, &inner, 0), -EINVAL);
+  inner = memory.source;
+  inner.reserved[3] = &inner;
+  assert_int_equal(uvsmtp_source_message(&s, NULL, &inner, 0), -EINVAL);
   assert_int_equal(uvsmtp_source_message(&s, &hollow, &memory.source, 0),
                    -EINVAL);
   assert_int_equal(uvsmtp_source_message(&s, &small, &memory.source, 0),
