@@ -81,7 +81,7 @@ static int is_atom(const char* text, size_t len) {
 
   for (i = 0; i < len; i++)
     if (!uvsmtp__is_alnum(text[i]) &&
-        (text[i] == '\0' || strchr("!#$%&'*+-/?^_`{|}~", text[i]) == NULL))
+        strchr("!#$%&'*+-/?^_`{|}~", text[i]) == NULL)
       return 0;
   return len > 0;
 }

@@ -261,6 +261,7 @@ static void test_orcpt(void** state) {
       {"rfc822;<a@b>\\", " ORCPT=rfc822;<a@b>\\", NULL},
       {"rfc822;;", " ORCPT=rfc822;;", NULL},
       {"x400;/G=Z/S=Y/", " ORCPT=x400;/G+3DZ/S+3DY/", NULL},
+      {"x;c", " ORCPT=x;c", NULL},
       {"x-a.b;c", NULL, NULL}, /* "." is no part of an atom */
       {"!#$%&'*+-/?^_`{|}~;c", " ORCPT=!#$%&'*+-/?^_`{|}~;c", NULL},
       /* RFC 6533 3 */
@@ -622,6 +623,7 @@ static void test_range(void** state) {
       /* RFC 2852 3: of RETURN alone. */
       {"h\nDELIVERBY 240", RETURN(240), NULL},
       {"h\nDELIVERBY 240", RETURN(239), BY_MIN},
+      {"h\nDELIVERBY 2", RETURN(1), BY_MIN},
       {"h\nDELIVERBY 240,foo", RETURN(239), BY_MIN},
       {"h\nDELIVERBY 240 foo", RETURN(239), BY_MIN},
       {"h\ndeliverby 00000240", RETURN(239), BY_MIN},
@@ -640,6 +642,7 @@ static void test_range(void** state) {
       /* RFC 4865 3 */
       {"h\nFUTURERELEASE 60 2030-01-01T00:00:00Z", M(.hold_for = 60), NULL},
       {"h\nFUTURERELEASE 60 2030-01-01T00:00:00Z", M(.hold_for = 61), FOR_MAX},
+      {"h\nFUTURERELEASE 1", M(.hold_for = 2), FOR_MAX},
       {"h\nFUTURERELEASE 60", M(.hold_for = 61), FOR_MAX},
       {"h\nFUTURERELEASE 999999999", M(.hold_for = 999999999), NULL},
       {"h\nFUTURERELEASE", M(.hold_for = 999999999), NULL},
