@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c: what a server offers, and ESMTP parameters that fit it:
+/* options.c: what a server offers, and parameters that need it:
  *
  *   options HOST PORT FROM TO...
  *
  * Lists the extensions. Where DSN (RFC 3461) is among them, a report is asked
  * for about the first recipient, whatever becomes of the mail, and none about
- * the others. */
+ * the others; elsewhere the message goes without. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uvsmtp.h>
 
-enum { RCPT_CAP = 100, OPTION_CAP = 512 };
+enum { RCPT_CAP = 100 };
 
 typedef struct job_s {
   const char* from;
@@ -44,28 +44,14 @@ static unsigned long long size_limit(const uvsmtp_session_t* session) {
 }
 /* end */
 
-/* Appends to a parameter in the xtext of RFC 3461 4, in which "+" and "=" and
- * all that is not printable are written as "+HH"; 0 when there is no room. */
-static int put_xtext(char* out, size_t cap, const char* in) {
-  size_t at = strlen(out);
-  for (; *in != '\0'; in++) {
-    unsigned char c = (unsigned char)*in;
-    if (cap - at < 4) return 0;
-    if (c > ' ' && c <= '~' && c != '+' && c != '=')
-      out[at++] = (char)c;
-    else
-      at += (size_t)sprintf(out + at, "+%02X", c);
-  }
-  out[at] = '\0';
-  return 1;
-}
-
-/* The verdicts. What became of the options shows in reports, by mail. */
+/* The verdicts. What became of the parameters shows in reports, by mail. */
 static void on_sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
                     void* data) {
   job_t* job = data;
   size_t i;
   (void)session;
+  if (uvsmtp_result_omitted(result) & UVSMTP_OMITTED_DSN)
+    puts("no reports: the server does not offer DSN");
   for (i = 0; i < uvsmtp_result_rcpt_count(result); i++) {
     const uvsmtp_rcpt_result_t* rcpt = uvsmtp_result_rcpt(result, i);
     printf("%s: %s\n", uvsmtp_rcpt_result_address(rcpt),
@@ -76,34 +62,29 @@ static void on_sent(uvsmtp_session_t* session, const uvsmtp_result_t* result,
 }
 
 /* begin: options */
-/* Options are sent as they are, so only what the server offers may be used:
- * it would refuse the command, and with it the recipient. Strings and arrays
- * need not live longer than the call: it copies them. */
-static int send_with_options(uvsmtp_session_t* session, job_t* job) {
-  static const char* const report_to_come[] = {"RET=HDRS"};
-  static const char* const never[] = {"NOTIFY=NEVER"};
-  char orcpt[OPTION_CAP] = "ORCPT=rfc822;";
-  const char* first[] = {"NOTIFY=SUCCESS,FAILURE,DELAY", orcpt};
+/* Strings are given as people write them, and encoded by the library; neither
+ * they nor the structs need live longer than the call. Without OPTIONAL a
+ * server that does not offer DSN would not get the message. */
+static int send_with_params(uvsmtp_session_t* session, job_t* job) {
+  uvsmtp_mail_params_t params = UVSMTP_MAIL_PARAMS_INIT;
+  uvsmtp_message_t message = UVSMTP_MESSAGE_INIT;
   uvsmtp_rcpt_t rcpts[RCPT_CAP];
   const uvsmtp_rcpt_t* list[RCPT_CAP];
-  uvsmtp_message_t message = UVSMTP_MESSAGE_INIT;
-  int dsn = uvsmtp_session_has_extn(session, "DSN");
   size_t i;
 
-  if (!put_xtext(orcpt, sizeof(orcpt), job->to[0])) return UV_EINVAL;
   for (i = 0; i < job->n; i++) {
     uvsmtp_rcpt_t rcpt = UVSMTP_RCPT_INIT(job->to[i]);
-    if (dsn) {
-      rcpt.options = i == 0 ? first : never;
-      rcpt.noptions = i == 0 ? 2 : 1;
+    if (i == 0) {
+      rcpt.notify = UVSMTP_DSN_SUCCESS | UVSMTP_DSN_FAILURE | UVSMTP_DSN_DELAY;
+      rcpt.orcpt = job->to[i];
     }
     rcpts[i] = rcpt;
     list[i] = &rcpts[i];
   }
-  if (dsn) {
-    message.mail_options = report_to_come;
-    message.nmail_options = 1;
-  }
+  params.flags = UVSMTP_MAIL_OPTIONAL;
+  params.ret = UVSMTP_DSN_RET_HDRS;
+  params.notify = UVSMTP_DSN_NEVER; /* for those without their own */
+  message.params = &params;
   message.from = job->from;
   message.rcpts = list;
   message.nrcpts = job->n;
@@ -124,7 +105,7 @@ static void on_hello(uvsmtp_session_t* session, const uvsmtp_result_t* result,
     print_extensions(session);
     if (size_limit(session) > 0)
       printf("largest message: %llu\n", size_limit(session));
-    err = send_with_options(session, job);
+    err = send_with_params(session, job);
   }
   if (err != 0) {
     fprintf(stderr, "not sent: %s%s%s\n", uvsmtp_strerror(err),
@@ -134,8 +115,9 @@ static void on_hello(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   uvsmtp_session_end(session, NULL, NULL);
 }
 
-/* Options depend on EHLO, so the message is sent from that one's completion.
- * What is known beforehand may be queued at once, as elsewhere. */
+/* The extensions are shown first, so the message is sent from EHLO's
+ * completion. Otherwise it could be queued at once, as elsewhere: its
+ * parameters are looked at in its turn. */
 static int start(uvsmtp_env_t* env, const uvsmtp_target_t* server, job_t* job) {
   uvsmtp_session_t* session;
   int err = uvsmtp_session_new(&session, env, NULL);

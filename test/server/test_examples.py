@@ -316,6 +316,7 @@ class Options(Case):
         self.assertIn("offered: SIZE 10000000\n", out)
         self.assertIn("offered: X-ONE TWO 3\n", out)
         self.assertIn("largest message: 10000000\n", out)
+        self.assertNotIn("no reports", out)
         self.assertIn(" RET=HDRS", lines[0])
         self.assertEqual(lines[1:], [
             "RCPT TO:<a+b=c@example.net> NOTIFY=SUCCESS,FAILURE,DELAY "
@@ -331,6 +332,7 @@ class Options(Case):
             self.assertEqual(lines[1:], ["RCPT TO:<a@example.net>"])
             self.assertNotIn("RET=", lines[0])
             self.assertEqual("no extensions" in out, "EHLO" in replies)
+            self.assertIn("no reports: ", out)
 
 
 class Stream(Case):
