@@ -113,7 +113,7 @@ static int point(uvsmtp_envelope_t* e) {
 }
 
 static int read_all(uvsmtp_envelope_t* e, const char* message, size_t len,
-                    const char** reason) {
+                    unsigned int wants, const char** reason) {
   static const char order[] = {SENDER, FROM, TO, BCC, CC};
   found_t found;
   uvsmtp__fields_t fields = {message, message, message + len};
@@ -129,6 +129,10 @@ static int read_all(uvsmtp_envelope_t* e, const char* message, size_t len,
     return UVSMTP_EMESSAGE;
   }
   for (i = 0; i < sizeof(order) && status == 0; i++) {
+    unsigned int what = order[i] == SENDER || order[i] == FROM
+                            ? UVSMTP__WANT_FROM
+                            : UVSMTP__WANT_RCPTS;
+    if ((wants & what) == 0) continue;
     if (order[i] == FROM && e->has_sender) continue;
     status = read_range(e, &found, order[i], reason);
   }
@@ -137,6 +141,13 @@ static int read_all(uvsmtp_envelope_t* e, const char* message, size_t len,
 
 int uvsmtp_envelope_new(uvsmtp_envelope_t** envelope, const uvsmtp_mem_t* mem,
                         const void* message, size_t len, const char** reason) {
+  return uvsmtp__envelope_read(envelope, mem, message, len,
+                               UVSMTP__WANT_FROM | UVSMTP__WANT_RCPTS, reason);
+}
+
+int uvsmtp__envelope_read(uvsmtp_envelope_t** envelope, const uvsmtp_mem_t* mem,
+                          const void* message, size_t len, unsigned int wants,
+                          const char** reason) {
   uvsmtp__mem_t own = {uvsmtp__default_alloc, NULL};
   uvsmtp_envelope_t* e;
   const char* unused;
@@ -158,7 +169,7 @@ int uvsmtp_envelope_new(uvsmtp_envelope_t** envelope, const uvsmtp_mem_t* mem,
   if (e == NULL) return -ENOMEM;
   memset(e, 0, sizeof(*e));
   e->mem = own;
-  status = read_all(e, message == NULL ? "" : message, len, reason);
+  status = read_all(e, message == NULL ? "" : message, len, wants, reason);
   if (status != 0) {
     uvsmtp_envelope_free(e);
     return status;

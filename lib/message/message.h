@@ -81,6 +81,23 @@ typedef struct uvsmtp__over_s {
 int uvsmtp__header_over(const char* base, const char* end,
                         uvsmtp__over_t* over);
 
+/* ----------------------------------------------------------- envelope.c */
+
+/* What is wanted of a header: what the caller says himself may be as wrong in
+ * there as it likes. */
+enum { UVSMTP__WANT_FROM = 1, UVSMTP__WANT_RCPTS = 2 };
+
+/* uvsmtp_envelope_new of a part of the envelope; the rest of it is empty. */
+int uvsmtp__envelope_read(uvsmtp_envelope_t** envelope, const uvsmtp_mem_t* mem,
+                          const void* message, size_t len, unsigned int wants,
+                          const char** reason);
+
+/* ------------------------------------------------------------- source.c */
+
+/* What one of uvsmtp_source_message is to read; both unless it is said here,
+ * before its first peek. */
+void uvsmtp__source_want(uvsmtp_source_t* source, unsigned int wants);
+
 /* ------------------------------------------------------------- letter.c */
 
 /* Octets of a random Message-ID. */

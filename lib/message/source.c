@@ -36,6 +36,7 @@ typedef struct filter_s {
   uvsmtp__over_t scan;  /* of the header, as far as it has come */
   size_t header;        /* octets of the header */
   size_t max_header;
+  unsigned int wants; /* of the envelope */
   uvsmtp_envelope_t* envelope;
   const char* reason;
   int status;             /* of the envelope */
@@ -162,8 +163,8 @@ static int header_ends(filter_t* f, const char* base, size_t len, int all) {
 }
 
 static void read_envelope(filter_t* f, const char* base) {
-  f->status = uvsmtp_envelope_new(&f->envelope, &f->mem_given, base, f->header,
-                                  &f->reason);
+  f->status = uvsmtp__envelope_read(&f->envelope, &f->mem_given, base,
+                                    f->header, f->wants, &f->reason);
 }
 
 /* Octets of the fields that don't go out. */
@@ -371,10 +372,15 @@ int uvsmtp_source_message(uvsmtp_source_t** source, const uvsmtp_mem_t* given,
   f->mem_given.alloc = mem.alloc;
   f->mem_given.data = mem.data;
   f->inner = inner;
+  f->wants = UVSMTP__WANT_FROM | UVSMTP__WANT_RCPTS;
   f->max_header = max_header == 0 ? HEADER_MAX : max_header;
   if (f->max_header > SIZE_MAX / 2) f->max_header = SIZE_MAX / 2;
   *source = &f->source;
   return 0;
+}
+
+void uvsmtp__source_want(uvsmtp_source_t* source, unsigned int wants) {
+  filter_of(source)->wants = wants;
 }
 
 int uvsmtp_source_envelope(const uvsmtp_source_t* source,

@@ -5,6 +5,7 @@
 
 #include "core/command.h"
 #include "core/line.h"
+#include "message/message.h"
 #include "uv/uv_int.h"
 
 /* -------------------------------------------------------------- messages */
@@ -59,6 +60,8 @@ int uvsmtp_send_message(uvsmtp_session_t* s, const uvsmtp_message_t* message,
   err = uvsmtp_source_message(&m.body, &mem, body, m.max_header);
   uvsmtp__leave(s->env);
   if (err != 0) return err;
+  uvsmtp__source_want(m.body, (m.from == NULL ? UVSMTP__WANT_FROM : 0u) |
+                                  (m.nrcpts == 0 ? UVSMTP__WANT_RCPTS : 0u));
   request.message = &m;
   request.envelope = read_envelope;
   err = submit_message(s, &request, body, cb, data);

@@ -228,6 +228,12 @@ class Message(Case):
                 self.assertEqual(out, "".join(
                     f"from {ME} to {each}: accepted\n" for each in who))
 
+    def test_of_no_interest(self):
+        """What is given need not make sense in the header."""
+        code, out, err = self.message(b"From: a@b\nTo: c d@e; <\n\n", "f@g")
+        self.assertEqual((code, out, err),
+                         (0, "from a@b to f@g: accepted\n", ""))
+
     def test_no_envelope(self):
         """The reason, and nothing is sent."""
         before = len(sink().stored())
