@@ -314,6 +314,7 @@ static void test_malformed(void** state) {
       M(.envid = ""),
       M(.envid = L50 L50 "x"),
       M(.envid = "a\tb"),
+      M(.envid = "\tb"),
       M(.envid = "a\r\nRCPT TO:<x>"),
       M(.envid = "a\x7f"),
       M(.envid = E_ACUTE),
@@ -368,6 +369,7 @@ static void test_malformed_rcpt(void** state) {
       "rfc822;" E_ACUTE "@b",
       "x400;" E_ACUTE,
       "rfc822;a\tb",
+      "rfc822;\tb",
       "rfc822;a\r\nDATA",
       "rfc822;a\x7f",
       "utf-8;a\n",
@@ -466,6 +468,42 @@ static void test_longest(void** state) {
 
 #define LACKS(keyword) "the server does not offer " keyword
 
+typedef struct fit_s {
+  int status;
+  unsigned int omitted;
+  int cause;
+  const char* reason;
+} fit_t;
+
+/* What a server makes possible that offers these lines. */
+static fit_t fit(const char* offer, const uvsmtp_mail_params_t* m, int rcpts,
+                 unsigned int raw) {
+  test_alloc_t a = {0};
+  uvsmtp__mem_t mem = {test_alloc, &a};
+  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
+  fit_t f = {1, ~0u, 1, NULL};
+
+  if (m != NULL) assert_int_equal(uvsmtp__params_check(m), 0);
+  assert_int_equal(ehlo(&caps, &mem, offer), 0);
+  f.status =
+      uvsmtp__params_fit(&caps, m, rcpts, raw, &f.omitted, &f.cause, &f.reason);
+  uvsmtp__caps_clear(&caps, &mem);
+  assert_int_equal(a.blocks, 0);
+  return f;
+}
+
+static void assert_fits(fit_t f, unsigned int omitted) {
+  assert_int_equal(f.status, 0);
+  assert_int_equal(f.omitted, omitted);
+  assert_int_equal(f.cause, 0);
+}
+
+static void assert_refused(fit_t f, int cause, const char* reason) {
+  assert_int_equal(f.status, UVSMTP_ENOTSUPPORTED);
+  assert_int_equal(f.cause, cause);
+  assert_string_equal(f.reason, reason);
+}
+
 /* What becomes of one kind of parameter: without its extension, with it, and
  * under OPTIONAL. */
 static void test_offered(void** state) {
@@ -502,110 +540,57 @@ static void test_offered(void** state) {
   };
   static const char nothing[] =
       "h\n8BITMIMES\nDSNX\nXDSN\nREQUIRETL\nDELIVER\nFUTURE\nMT\nAUTHX\nSIZE 1";
-  test_alloc_t a = {0};
-  uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
   size_t i;
 
   (void)state;
   for (i = 0; i < COUNT(cases); i++) {
     uvsmtp_mail_params_t m = cases[i].m;
-    const char* reason = NULL;
-    unsigned int omitted = ~0u;
-    int cause = 1;
 
-    assert_int_equal(uvsmtp__params_check(&m), 0);
-    assert_int_equal(ehlo(&caps, &mem, cases[i].offer), 0);
-    assert_int_equal(
-        uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason), 0);
-    assert_int_equal(omitted, 0);
-
-    assert_int_equal(ehlo(&caps, &mem, nothing), 0);
-    assert_int_equal(
-        uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason),
-        UVSMTP_ENOTSUPPORTED);
-    assert_int_equal(cause, 0);
-    assert_string_equal(reason, cases[i].reason);
-
+    assert_fits(fit(cases[i].offer, &m, 0, 0), 0);
+    assert_refused(fit(nothing, &m, 0, 0), 0, cases[i].reason);
     /* Raw ones are not looked at, those of another keyword are. */
-    assert_int_equal(uvsmtp__params_fit(&caps, &m, 0, cases[i].raw, &omitted,
-                                        &cause, &reason),
-                     0);
-    assert_int_equal(omitted, 0);
-    assert_int_equal(uvsmtp__params_fit(&caps, &m, 0, ~cases[i].raw, &omitted,
-                                        &cause, &reason),
-                     UVSMTP_ENOTSUPPORTED);
+    assert_fits(fit(nothing, &m, 0, cases[i].raw), 0);
+    assert_refused(fit(nothing, &m, 0, ~cases[i].raw), 0, cases[i].reason);
 
     m.flags |= UVSMTP_MAIL_OPTIONAL;
+    assert_fits(fit(cases[i].offer, &m, 0, 0), 0);
     if (cases[i].omitted == 0) {
-      assert_int_equal(
-          uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason),
-          UVSMTP_ENOTSUPPORTED);
-      assert_string_equal(reason, cases[i].reason);
+      assert_refused(fit(nothing, &m, 0, 0), 0, cases[i].reason);
       continue;
     }
-    assert_int_equal(
-        uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason), 0);
-    assert_int_equal(omitted, cases[i].omitted);
-    assert_mail(&m, 0, omitted, "");
-    assert_int_equal(ehlo(&caps, &mem, cases[i].offer), 0);
-    assert_int_equal(
-        uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason), 0);
-    assert_int_equal(omitted, 0);
+    assert_fits(fit(nothing, &m, 0, 0), cases[i].omitted);
+    assert_mail(&m, 0, cases[i].omitted, "");
   }
-  uvsmtp__caps_clear(&caps, &mem);
-  assert_int_equal(a.blocks, 0);
 }
 
 /* Several at once, none at all, and those of recipients alone. */
 static void test_together(void** state) {
   uvsmtp_mail_params_t m = UVSMTP_MAIL_PARAMS_INIT;
-  test_alloc_t a = {0};
-  uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
-  const char* reason = NULL;
-  unsigned int omitted;
-  int cause;
 
   (void)state;
   m.body = UVSMTP_BODY_7BIT;
   m.flags = UVSMTP_MAIL_SMTPUTF8;
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason), 0);
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, NULL, 0, 0, &omitted, &cause, &reason), 0);
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, NULL, 1, 0, &omitted, &cause, &reason),
-      UVSMTP_ENOTSUPPORTED);
-  assert_string_equal(reason, LACKS("DSN"));
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, &m, 1, ~0u, &omitted, &cause, &reason),
-      UVSMTP_ENOTSUPPORTED);
+  assert_fits(fit("h", &m, 0, 0), 0);
+  assert_fits(fit("h", NULL, 0, 0), 0);
+  assert_refused(fit("h", NULL, 1, 0), 0, LACKS("DSN"));
+  assert_refused(fit("h", &m, 1, ~0u), 0, LACKS("DSN"));
+  assert_fits(fit("h\nDSN", NULL, 1, 0), 0);
   m.flags = UVSMTP_MAIL_OPTIONAL;
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, &m, 1, 0, &omitted, &cause, &reason), 0);
-  assert_int_equal(omitted, UVSMTP_OMITTED_DSN);
+  assert_fits(fit("h", &m, 1, 0), UVSMTP_OMITTED_DSN);
 
   m.flags |= UVSMTP_MAIL_PRIORITY;
   m.envid = "x";
   m.by = UVSMTP_BY_NOTIFY;
   m.auth = "a@b";
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason), 0);
-  assert_int_equal(omitted, UVSMTP_OMITTED_DSN | UVSMTP_OMITTED_DELIVERBY |
-                                UVSMTP_OMITTED_PRIORITY | UVSMTP_OMITTED_AUTH);
-  assert_int_equal(ehlo(&caps, &mem, "h\nDELIVERBY\nAUTH PLAIN\nDSN"), 0);
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, &m, 1, 0, &omitted, &cause, &reason), 0);
-  assert_int_equal(omitted, UVSMTP_OMITTED_PRIORITY);
+  assert_fits(fit("h", &m, 0, 0),
+              UVSMTP_OMITTED_DSN | UVSMTP_OMITTED_DELIVERBY |
+                  UVSMTP_OMITTED_PRIORITY | UVSMTP_OMITTED_AUTH);
+  assert_fits(fit("h\nDELIVERBY\nAUTH PLAIN\nDSN", &m, 1, 0),
+              UVSMTP_OMITTED_PRIORITY);
   /* Not all can be left out. */
   m.hold_for = 1;
-  assert_int_equal(
-      uvsmtp__params_fit(&caps, &m, 1, 0, &omitted, &cause, &reason),
-      UVSMTP_ENOTSUPPORTED);
-  assert_string_equal(reason, LACKS("FUTURERELEASE"));
-  uvsmtp__caps_clear(&caps, &mem);
-  assert_int_equal(a.blocks, 0);
+  assert_refused(fit("h\nDELIVERBY\nAUTH PLAIN\nDSN", &m, 1, 0), 0,
+                 LACKS("FUTURERELEASE"));
 }
 
 #define BY_MIN "the server's minimum for DELIVERBY is higher"
@@ -675,40 +660,22 @@ static void test_range(void** state) {
       {"h\nFUTURERELEASE 60 2030-01-01T00:00:00Zx",
        UNTIL("2099-01-01T00:00:00Z"), NULL},
   };
-  test_alloc_t a = {0};
-  uvsmtp__mem_t mem = {test_alloc, &a};
-  uvsmtp__caps_t caps = {NULL, 0, 0, 0, 0, 0};
   size_t i;
 
   (void)state;
   for (i = 0; i < COUNT(cases); i++) {
     uvsmtp_mail_params_t m = cases[i].m;
-    const char* reason = NULL;
-    unsigned int omitted;
-    int cause = 1;
-    int status;
 
-    assert_int_equal(uvsmtp__params_check(&m), 0);
-    assert_int_equal(ehlo(&caps, &mem, cases[i].offer), 0);
     /* Out of range is not the same as not offered. */
     if (i % 2 == 1) m.flags |= UVSMTP_MAIL_OPTIONAL;
-    status = uvsmtp__params_fit(&caps, &m, 0, 0, &omitted, &cause, &reason);
-    assert_int_equal(omitted, 0);
     if (cases[i].reason == NULL) {
-      assert_int_equal(status, 0);
+      assert_fits(fit(cases[i].offer, &m, 0, 0), 0);
       continue;
     }
-    assert_int_equal(status, UVSMTP_ENOTSUPPORTED);
-    assert_int_equal(cause, -ERANGE);
-    assert_string_equal(reason, cases[i].reason);
-    assert_int_equal(
-        uvsmtp__params_fit(&caps, &m, 0, UVSMTP__RAW_BY | UVSMTP__RAW_HOLD,
-                           &omitted, &cause, &reason),
-        0);
-    assert_int_equal(cause, 0);
+    assert_refused(fit(cases[i].offer, &m, 0, 0), -ERANGE, cases[i].reason);
+    assert_fits(fit(cases[i].offer, &m, 0, UVSMTP__RAW_BY | UVSMTP__RAW_HOLD),
+                0);
   }
-  uvsmtp__caps_clear(&caps, &mem);
-  assert_int_equal(a.blocks, 0);
 }
 
 int main(void) {
