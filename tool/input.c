@@ -11,42 +11,66 @@
 
 #include "tool.h"
 
-/* Reads what is typed, up to the end. 0 or an errno. */
-static int read_typed(input_t* in, const sigset_t* mask) {
+/* More than any server takes. */
+enum { INPUT_MAX = 256 << 20 };
+
+/* Reads all that comes, up to the end, and puts a NUL behind it. 0 or an errno.
+ */
+static int read_all(input_t* in, int fd, const sigset_t* mask) {
   size_t cap = 0;
-  fputs("uvsmtp: type the message; Ctrl-D on a line of its own ends it\n",
-        stderr);
   for (;;) {
     ssize_t n;
-    int rc = signals_await(STDIN_FILENO, mask);
-    if (rc != 0) return rc;
-    if (in->len == cap) {
+    int rc;
+    if (in->len + 1 >= cap) {
       char* more;
       cap = cap == 0 ? 65536 : cap * 2;
-      more = realloc(in->typed, cap);
+      more = realloc(in->text, cap);
       if (more == NULL) return ENOMEM;
-      in->typed = more;
+      in->text = more;
     }
-    n = read(STDIN_FILENO, in->typed + in->len, cap - in->len);
-    if (n == 0) return 0;
+    rc = signals_await(fd, mask);
+    if (rc != 0) return rc;
+    n = read(fd, in->text + in->len, cap - 1 - in->len);
+    if (n == 0) break;
     if (n < 0 && errno != EINTR && errno != EAGAIN) return errno;
     if (n > 0) in->len += (size_t)n;
+    if (in->len > INPUT_MAX) return EFBIG;
   }
+  in->text[in->len] = '\0';
+  return 0;
 }
 
-static int prepare_stdin(input_t* in) {
+static int prepare_stdin(input_t* in, int whole) {
   signals_t held;
   struct stat st;
   int flags = fcntl(STDIN_FILENO, F_GETFL);
+  int typing = isatty(STDIN_FILENO);
   int rc;
   if (flags < 0) return errno;
   if ((flags & O_ACCMODE) == O_WRONLY) return EBADF;
   if (fstat(STDIN_FILENO, &st) == 0 && S_ISDIR(st.st_mode)) return EISDIR;
+  if (typing)
+    fputs("uvsmtp: type the message; Ctrl-D on a line of its own ends it\n",
+          stderr);
+  in->whole = whole || typing;
   signals_hold(&held, 0);
-  in->typing = isatty(STDIN_FILENO);
-  rc = in->typing ? read_typed(in, &held.before)
-                  : signals_await(STDIN_FILENO, &held.before);
+  rc = in->whole ? read_all(in, STDIN_FILENO, &held.before)
+                 : signals_await(STDIN_FILENO, &held.before);
   signals_release(&held);
+  return rc;
+}
+
+/* As one that holds a secret, it may be a FIFO. */
+static int read_file(input_t* in) {
+  signals_t held;
+  int rc;
+  int fd = secret_open(in->path);
+  if (fd < 0) return errno;
+  signals_hold(&held, 0);
+  rc = read_all(in, fd, &held.before);
+  signals_release(&held);
+  (void)close(fd);
+  in->whole = 1;
   return rc;
 }
 
@@ -66,12 +90,14 @@ int input_is_file(const char* file) {
   return file != NULL && strcmp(file, "-") != 0;
 }
 
-int input_prepare(input_t* in, const char* file, char* error, size_t cap) {
+int input_prepare(input_t* in, const char* file, int whole, char* error,
+                  size_t cap) {
   int rc;
   memset(in, 0, sizeof(*in));
   in->name = "standard input";
   if (input_is_file(file)) in->name = in->path = file;
-  rc = in->path == NULL ? prepare_stdin(in) : input_look(in->path);
+  rc = in->path == NULL ? prepare_stdin(in, whole) : input_look(in->path);
+  if (rc == 0 && whole && in->path != NULL) rc = read_file(in);
   if (rc == 0) return 0;
   snprintf(error, cap, "%.200s: %s", in->name,
            rc == EISDIR ? "it is a directory"
@@ -80,6 +106,6 @@ int input_prepare(input_t* in, const char* file, char* error, size_t cap) {
 }
 
 void input_free(input_t* in) {
-  free(in->typed);
-  in->typed = NULL;
+  free(in->text);
+  in->text = NULL;
 }

@@ -135,7 +135,7 @@ static int fail_errno(login_t* l, int err, const char* option,
 
 /* The message itself is read from standard input. */
 static int takes_stdin(const options_t* o) {
-  return o->command == SEND && !input_is_file(o->file);
+  return o->command == SEND && !input_is_file(o->file) && o->draft.text == NULL;
 }
 
 /* As ssh and msmtp ask of such files: what others can read is no secret, and

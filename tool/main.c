@@ -11,6 +11,7 @@
 static void usage(FILE* to) {
   fputs(
       "usage: uvsmtp send [options] [FILE]   send a message by SMTP or LMTP\n"
+      "       sendmail [options] [ADDR]...   the same for other programs\n"
       "       uvsmtp probe [options] URL     show what a server offers\n"
       "       uvsmtp send --help, uvsmtp probe --help\n"
       "       uvsmtp --version\n",
@@ -39,6 +40,12 @@ int finish(int status, int settled) {
   return settled ? status : EXIT_IO;
 }
 
+/* The last part of the path that we were called by. */
+static int is_called(const char* name, const char* path) {
+  const char* slash = strrchr(path, '/');
+  return strcmp(slash != NULL ? slash + 1 : path, name) == 0;
+}
+
 int main(int argc, char** argv) {
   if (fill_streams() != 0) return EXIT_OS;
   /* A reader of ours that has gone must not keep the message from being sent,
@@ -46,11 +53,13 @@ int main(int argc, char** argv) {
   (void)signal(SIGPIPE, SIG_IGN);
   /* A line is one write: it does not mix with those of other programs. */
   (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+  if (argc > 0 && is_called("sendmail", argv[0]))
+    return send_main(1, argc, argv);
   if (argc < 2) {
     usage(stderr);
     return EXIT_BAD_USAGE;
   }
-  if (strcmp(argv[1], "send") == 0) return send_main(argc - 1, argv + 1);
+  if (strcmp(argv[1], "send") == 0) return send_main(0, argc - 1, argv + 1);
   if (strcmp(argv[1], "probe") == 0) return probe_main(argc - 1, argv + 1);
   if (strcmp(argv[1], "--version") == 0) {
     printf("uvsmtp %s, %s\n", uvsmtp_version_string(), uvsmtp_tls_library());

@@ -212,7 +212,7 @@ static int go(probe_t* p) {
 int probe_main(int argc, char** argv) {
   static probe_t p;
   const char* error = NULL;
-  int rc = options_parse(&p.run.o, PROBE, argc, argv, &error);
+  int rc = options_parse(&p.run.o, PROBE, 0, argc, argv, &error);
   facts_init(&p.facts);
   if (rc < 0) return run_exit(&p.run, EXIT_SENT, 0);
   if (rc != 0)

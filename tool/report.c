@@ -140,6 +140,9 @@ void report_sentence(const run_t* run, const verdict_t* v,
     put_cause(&t, r);
   } else if (auth_failed(r)) {
     auth_sentence(run, r, to, cap);
+  } else if (uvsmtp_result_detail(r) != NULL) {
+    /* What is refused here has its reason in it. */
+    put(&t, "%.900s", uvsmtp_result_detail(r));
   } else if (status == UVSMTP_ECONNECT) {
     put_unconnected(&t, run, v, r);
   } else if (status == UVSMTP_ETLS) {
@@ -193,6 +196,36 @@ static json_t* rcpt_json(const uvsmtp_rcpt_result_t* r) {
       reply == NULL ? json_null() : reply_text_json(reply));
 }
 
+/* "MT-PRIORITY" ... of what was left out, or NULL behind the last. */
+static const char* omitted_name(const uvsmtp_result_t* r, size_t i) {
+  static const struct {
+    unsigned int bit;
+    const char* name;
+  } names[] = {{UVSMTP_OMITTED_DSN, "DSN"},
+               {UVSMTP_OMITTED_DELIVERBY, "DELIVERBY"},
+               {UVSMTP_OMITTED_PRIORITY, "MT-PRIORITY"},
+               {UVSMTP_OMITTED_AUTH, "AUTH"}};
+  size_t k;
+  for (k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+    if ((uvsmtp_result_omitted(r) & names[k].bit) && i-- == 0)
+      return names[k].name;
+  return NULL;
+}
+
+static json_t* omitted_json(const uvsmtp_result_t* r) {
+  json_t* list = json_array();
+  const char* name;
+  size_t i;
+  for (i = 0; r != NULL && (name = omitted_name(r, i)) != NULL; i++)
+    json_array_append_new(list, json_string(name));
+  return list;
+}
+
+static json_t* sender_json(const uvsmtp_result_t* r) {
+  const char* sender = r == NULL ? NULL : uvsmtp_result_sender(r);
+  return sender == NULL ? json_null() : text_json(sender, strlen(sender));
+}
+
 json_t* report_json(const run_t* run, const verdict_t* v,
                     const uvsmtp_result_t* connect,
                     const uvsmtp_result_t* sent) {
@@ -205,11 +238,12 @@ json_t* report_json(const run_t* run, const verdict_t* v,
   for (i = 0; sent != NULL && i < uvsmtp_result_rcpt_count(sent); i++)
     json_array_append_new(rcpts, rcpt_json(uvsmtp_result_rcpt(sent, i)));
   return json_pack(
-      "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "status",
-      v->status, "outcome", uvsmtp_outcome_name(outcome), "error",
+      "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+      "status", v->status, "outcome", uvsmtp_outcome_name(outcome), "error",
       *error == '\0' ? json_null() : text_json(error, strlen(error)), "stage",
       stage_json(uvsmtp_result_stage(r)), "reply",
-      reply_json(uvsmtp_result_reply(r)), "recipients", rcpts, "tls",
+      reply_json(uvsmtp_result_reply(r)), "sender", sender_json(sent),
+      "recipients", rcpts, "omitted", omitted_json(sent), "tls",
       tls_json(uvsmtp_result_tls(r)), "auth", auth_json(run), "detail",
       auth_detail_json(r), "attempts", run_attempts_json(run), "bytes",
       (json_int_t)(sent == NULL ? 0 : uvsmtp_result_octets(sent)));
@@ -217,10 +251,11 @@ json_t* report_json(const run_t* run, const verdict_t* v,
 
 json_t* report_json_local(const verdict_t* v, const char* error) {
   return json_pack(
-      "{s:s, s:s, s:o, s:n, s:n, s:[], s:n, s:n, s:n, s:[], s:i}", "status",
-      v->status, "outcome", uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED),
-      "error", text_json(error, strlen(error)), "stage", "reply", "recipients",
-      "tls", "auth", "detail", "attempts", "bytes", 0);
+      "{s:s, s:s, s:o, s:n, s:n, s:n, s:[], s:[], s:n, s:n, s:n, s:[], s:i}",
+      "status", v->status, "outcome",
+      uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED), "error",
+      text_json(error, strlen(error)), "stage", "reply", "sender", "recipients",
+      "omitted", "tls", "auth", "detail", "attempts", "bytes", 0);
 }
 
 /* -------------------------------------------------------------- people */
@@ -309,9 +344,16 @@ static void list_unreached(const run_t* run, FILE* to) {
   }
 }
 
+/* Good news, if only for some, and all other news; a sendmail has bad ones
+ * only. */
+static FILE* stream_of(const run_t* run, const uvsmtp_result_t* r) {
+  return uvsmtp_result_status(r) == 0 && !run->o.sendmail.wanted ? stdout
+                                                                 : stderr;
+}
+
 void report_advice(const run_t* run, const verdict_t* v,
                    const uvsmtp_result_t* r) {
-  FILE* to = uvsmtp_result_status(r) == 0 ? stdout : stderr;
+  FILE* to = stream_of(run, r);
   const char* advice = auth_advice(run, r);
   int later = 0;
   int never = 0;
@@ -336,7 +378,8 @@ void report_advice(const run_t* run, const verdict_t* v,
         "Nothing was delivered. Is it the right server? uvsmtp probe "
         "--insecure shows its\ncertificate; --ca or --pin trusts it.\n",
         to);
-  else if (v->exit_status == EXIT_NO_INPUT || v->exit_status == EXIT_IO)
+  else if (v->exit_status == EXIT_NO_INPUT || v->exit_status == EXIT_IO ||
+           v->exit_status == EXIT_BAD_MESSAGE)
     fputs("Nothing was delivered.\n", to);
   else if (later && !never && uvsmtp_result_status(r) != 0)
     fputs("Nothing was delivered. It can be sent again later.\n", to);
@@ -359,10 +402,18 @@ static void print_tls(const uvsmtp_tls_info_t* info, FILE* to) {
   fputc('\n', to);
 }
 
+static void print_omitted(const uvsmtp_result_t* r, FILE* to) {
+  const char* name;
+  size_t i;
+  for (i = 0; (name = omitted_name(r, i)) != NULL; i++)
+    fprintf(to, "%s%s", i == 0 ? "  not offered, left out: " : ", ", name);
+  if (i > 0) fputc('\n', to);
+}
+
 void report_text(const run_t* run, const verdict_t* v,
                  const uvsmtp_result_t* r) {
   size_t n = uvsmtp_result_rcpt_count(r);
-  FILE* to = uvsmtp_result_status(r) == 0 ? stdout : stderr;
+  FILE* to = stream_of(run, r);
   /* Of a login that failed nobody in particular has heard. */
   int list = (!all_say_the_same(r) && !auth_failed(r)) ||
              (n > 0 && strcmp(v->status, "recipients-refused") == 0);
@@ -376,7 +427,8 @@ void report_text(const run_t* run, const verdict_t* v,
   if (!list) reply_print(to, uvsmtp_result_reply(r));
   fputc('\n', to);
   if (list) list_recipients(r, to);
-  auth_detail_print(r, to);
+  if (auth_failed(r)) auth_detail_print(r, to);
+  print_omitted(r, to);
   print_tls(uvsmtp_result_tls(r), to);
   if (run->auth != NULL) {
     fputs("  AUTH: ", to);

@@ -198,7 +198,7 @@ static void culprit(run_t* run, char* text, size_t cap) {
   if (o->url != NULL) url_masked(o->url, masked, sizeof(masked));
   if (with == 0)
     snprintf(text, cap, "%s %.100s: the host can't be used",
-             o->command == PROBE ? "URL" : "--server", masked);
+             o->url_name != NULL ? o->url_name : "--server", masked);
   else if (with == WITH_BIND)
     snprintf(text, cap, "--bind %.100s: not an address to connect from",
              o->bind);

@@ -7,12 +7,13 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "uvsmtp.h"
+#include "options.h"
 
 /* Exit statuses: those of sysexits.h, and 130 for an interrupt. */
 enum {
   EXIT_SENT = 0,
   EXIT_BAD_USAGE = 64,
+  EXIT_BAD_MESSAGE = 65,
   EXIT_NO_INPUT = 66,
   EXIT_NO_USER = 67,
   EXIT_NO_HOST = 68,
@@ -25,100 +26,6 @@ enum {
   EXIT_NO_PERMISSION = 77,
   EXIT_INTERRUPTED = 130
 };
-
-/* ------------------------------------------------------------- arguments */
-
-/* Whom --server means. */
-typedef struct server_s {
-  char host[256];
-  int port; /* 0: the default */
-  int lmtp;
-  int implicit;   /* smtps: TLS from the first octet */
-  int named;      /* host is a name, neither an address nor a path */
-  char user[256]; /* decoded; "": none */
-} server_t;
-
-/* Reads what names a server. NULL, or what is wrong with it. */
-const char* parse_server(server_t* s, const char* url);
-/* HOST, HOST:PORT, [V6], [V6]:PORT, or an IPv6 literal without brackets. NULL,
- * or what is wrong. *port stays where none is given. */
-const char* parse_host_port(const char* text, char* host, size_t cap,
-                            int* port);
-/* The URL for an error message: without a user and password in it. */
-void url_masked(const char* url, char* to, size_t cap);
-
-enum command { SEND = 1u << 0, PROBE = 1u << 1 };
-
-/* A growing list of strings of the command line. */
-typedef struct strings_s {
-  const char** list;
-  size_t n;
-} strings_t;
-
-/* How a connection is to be secured; strings as they were given, or NULL. */
-typedef struct tls_options_s {
-  int policy;   /* uvsmtp_tls_policy */
-  int insecure; /* whoever answers is taken for the server */
-  const char* ca;
-  const char* name;
-  strings_t pins;
-  const char* cert;
-  const char* key;
-  const char* passphrase_file;
-  const char* ciphers;
-  int min; /* uvsmtp_tls_version, 0: the library's */
-  int max;
-} tls_options_t;
-
-/* Who is to log in, and where the secret is; strings as they were given, or
- * NULL. */
-typedef struct login_options_s {
-  const char* user;
-  const char* password_file;
-  int password_fd; /* -1: none */
-  const char* token_file;
-  const char* mechs;
-  const char* authzid;
-  int netrc;              /* look into the usual file */
-  const char* netrc_file; /* or into this one */
-  int allow_plaintext;
-} login_options_t;
-
-typedef struct options_s {
-  unsigned int command;
-  const char* url; /* as it was given; NULL: none */
-  server_t server;
-  const char* bind; /* as it was given; NULL: none */
-  char bind_host[64];
-  int bind_port;
-  tls_options_t tls;
-  login_options_t login;
-  const char* from;
-  strings_t to;
-  strings_t mail_options;
-  strings_t rcpt_options;
-  const char* helo;
-  const char* file; /* NULL or "-": standard input */
-  int64_t timeout;  /* milliseconds, 0: the library's defaults */
-  int64_t connect_timeout;
-  int64_t message_timeout;
-  unsigned int keepalive; /* seconds, 0: none */
-  int in_turn;
-  int no_pipelining;
-  int no_chunking;
-  int trace;
-  unsigned int trace_flags; /* uvsmtp_print_flags */
-  int progress;             /* 1, 0, or -1: on a terminal */
-  int json;
-} options_t;
-
-/* Reads the arguments behind the command's name. 0, or an exit status with
- * *error set to a sentence (static or in a buffer of its own); -1: help was
- * shown. */
-int options_parse(options_t* o, unsigned int command, int argc, char** argv,
-                  const char** error);
-void options_free(options_t* o);
-void options_usage(FILE* to, unsigned int command);
 
 /* ------------------------------------------------------------------- TLS */
 
@@ -242,15 +149,17 @@ int input_look(const char* path);
 typedef struct input_s {
   const char* name; /* for error messages */
   const char* path; /* NULL: standard input */
-  int typing;       /* it is a terminal: all that was typed is in */
-  char* typed;
+  int whole;        /* all of it has been read: */
+  char* text;       /* a NUL is behind it */
   size_t len;
 } input_t;
 
 /* Before anything is connected: looks whether the file can be read, waits for
- * standard input to begin, reads all of what is typed on a terminal. 0, or an
- * exit status with a sentence in error. */
-int input_prepare(input_t* in, const char* file, char* error, size_t cap);
+ * standard input to begin, reads all of what is typed on a terminal, or
+ * wherever it comes from (whole). 0, or an exit status with a sentence in
+ * error. */
+int input_prepare(input_t* in, const char* file, int whole, char* error,
+                  size_t cap);
 /* Whether that is a file with a name. */
 int input_is_file(const char* file);
 void input_free(input_t* in);
@@ -334,6 +243,10 @@ int run_fail(const run_t* run, const char* status, int exit_status,
              const char* error);
 /* The same for a signal that came before there was a loop. */
 int run_fail_stopped(const run_t* run);
+
+/* Before anybody types a message: are the arguments any good? 0, or an exit
+ * status after the error has been said. */
+int check_arguments(run_t* run);
 
 /* -------------------------------------------------------------- progress */
 
@@ -469,7 +382,7 @@ void text_print(FILE* to, const char* text, size_t len);
 int finish(int status, int settled);
 
 /* The commands. */
-int send_main(int argc, char** argv);
+int send_main(int by_name, int argc, char** argv);
 int probe_main(int argc, char** argv);
 
 #endif

@@ -130,6 +130,8 @@ verdict_t verdict_of(const uvsmtp_result_t* r, int named) {
       return make("protocol-error", EXIT_PROTOCOL);
     case UVSMTP_ENOTSUPPORTED:
       return make("not-supported", EXIT_UNAVAILABLE);
+    case UVSMTP_EMESSAGE:
+      return make("invalid-message", EXIT_BAD_MESSAGE);
     case UVSMTP_EUNKNOWN:
       return make("delivery-unknown", EXIT_UNSURE);
     case UVSMTP_ESOURCE:
