@@ -337,7 +337,14 @@ static int complete(letter_t* l, const options_t* o, const char* text,
 static int received(letter_t* l, const options_t* o, const char* text,
                     size_t len, char* error, size_t cap) {
   const char* reason = NULL;
-  int rc = address(l, o, text, len, &reason);
+  int rc;
+  /* What a mailbox has between its messages is not part of one. */
+  if (strncmp(text, "From ", 5) == 0) {
+    size_t n = line_length(text, text + len);
+    text += n;
+    len -= n;
+  }
+  rc = address(l, o, text, len, &reason);
   if (rc == 0 && l->rcpts.n == 0)
     return fail(error, cap, EXIT_BAD_MESSAGE,
                 "the message's header names no recipient");

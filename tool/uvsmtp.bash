@@ -33,6 +33,9 @@ _uvsmtp_value() {
       CRAM-MD5 OAUTHBEARER XOAUTH2 PLAIN LOGIN EXTERNAL' "$2" ;;
     --ca | --cert | --key | --*-file) _uvsmtp_files "$2" ;;
     --server) _uvsmtp_server "$2" ;;
+    --dsn-notify) _uvsmtp_words 'never success failure delay failure,delay
+      success,failure success,failure,delay' "$2" ;;
+    --dsn-ret) _uvsmtp_words 'full hdrs' "$2" ;;
   esac
 }
 
@@ -51,8 +54,11 @@ _uvsmtp() {
   fi
   case $command in
     send)
-      options="$both --from --keepalive --mail-option --message-timeout
-        --no-chunking --no-pipelining --no-progress --progress --rcpt-option
+      options="$both --all-or-nothing --bcc --cc --deliver-by --dsn-notify
+        --dsn-ret --envid --from --hold-for --hold-until --keepalive
+        --mail-option --message-timeout --no-chunking --no-pipelining
+        --no-progress --optional-params --priority --progress --rcpt-option
+        --refuse-8bit --require-tls --smtputf8 --subject --submitter --text
         --to"
       ;;
     probe) options=$both ;;
@@ -72,16 +78,18 @@ _uvsmtp() {
     return
   fi
   case $prev in
-    --server | --tls | --tls-m* | --ca | --cert | --key | --auth | \
+    --server | --tls | --tls-m* | --ca | --cert | --key | --auth | --dsn-* | \
       --*-file) _uvsmtp_value "$prev" "$cur" ;;
     --mail-option) _uvsmtp_words 'BODY=7BIT BODY=8BITMIME RET=FULL RET=HDRS
       SMTPUTF8' "$cur" ;;
     --rcpt-option) _uvsmtp_words 'NOTIFY=DELAY NOTIFY=FAILURE NOTIFY=NEVER
       NOTIFY=SUCCESS' "$cur" ;;
     --helo | --tls-name) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
-    --authzid | --bind | --connect-timeout | --from | --keepalive | \
-      --message-timeout | --password-fd | --pin | --timeout | --tls-ciphers | \
-      --to | --user) ;;
+    --authzid | --bcc | --bind | --cc | --connect-timeout | --deliver-by | \
+      --envid | --from | --hold-for | --hold-until | --keepalive | \
+      --message-timeout | --password-fd | --pin | --priority | --subject | \
+      --submitter | --text | --timeout | --tls-ciphers | --to | --user | \
+      -[fFNRV]) ;;
     *) _uvsmtp_argument "$command" "$options" "$cur" ;;
   esac
 }

@@ -5,8 +5,8 @@
 usage: options.py SOURCE_ROOT TOOL
 
 What --help says of each command, the man page, the README's table, and the
-completion, which is run by a real bash. The README also says which options
-probe has.
+completion, which is run by a real bash and leaves out those of one letter. The
+README also says which options probe has.
 """
 
 import re
@@ -15,10 +15,11 @@ import sys
 from pathlib import Path
 
 COMMANDS = ("send", "probe")
-HELP = re.compile(r"^  (--[a-z-]+)", re.M)
-PAGE = re.compile(r"^\.It Fl -([a-z-]+)(.*)\n(\.Pq Cm send)?", re.M)
-ROW = re.compile(r"^\| (`--[^|]*)\|", re.M)
-OPTION = re.compile(r"`(--[a-z-]+)")
+HELP = re.compile(r"^  (--[a-z0-9-]+|-[A-Za-z]\b)", re.M)
+PAGE = re.compile(r"^\.It Fl (-[a-z0-9-]+|[A-Za-z]\b)(.*)\n(\.Pq Cm send)?",
+                  re.M)
+ROW = re.compile(r"^\| (`-[^|]*)\|", re.M)
+OPTION = re.compile(r"`(--[a-z0-9-]+|-[A-Za-z]\b)")
 PROBE = re.compile(r"^Of the options above it takes (.*?)\.\n", re.M | re.S)
 
 # Prints what the completion makes of "uvsmtp COMMAND --".
@@ -47,7 +48,7 @@ def main():
     page = PAGE.findall((root / "tool/uvsmtp.1").read_text())
     told["the man page"] = both, {f"--{name}" for name, _, _ in page}
     told["the man page, of probe"] = helps["probe"], {
-        f"--{name}" for name, _, mark in page if not mark}
+        f"-{name}" for name, _, mark in page if not mark}
 
     readme = (root / "README.md").read_text(encoding="utf-8")
     told["the README's table"] = both - {"--help"}, {
@@ -57,7 +58,8 @@ def main():
         OPTION.findall(mine.group(1)) if mine else ())
 
     for command in COMMANDS:
-        told[f"the completion of {command}"] = helps[command], set(
+        told[f"the completion of {command}"] = {
+            option for option in helps[command] if option[1] == "-"}, set(
             run("bash", "-c", SCRIPT, "bash", root / "tool/uvsmtp.bash",
                 command).split())
 
