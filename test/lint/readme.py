@@ -7,7 +7,8 @@ usage: readme.py SOURCE_ROOT [--write]
  - every block of C or C++ says in a comment before it which part of which
    example it is, and is that part octet for octet (but for its indent), so that
    what people copy compiles. --write brings the blocks up to date;
- - every name of the library's is declared by its headers;
+ - every name of the library's is declared by its headers, or is a variable of
+   the environment that the command line reads;
  - every relative link leads to a file, and a fragment of it to a heading there;
  - the README's table of outcomes names those of the library.
 
@@ -30,6 +31,7 @@ MARKED = re.compile(r"^ */\* begin: (.*?) \*/\n(.*?)^ */\* end \*/$",
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.M)
+GETENV = re.compile(r'\bgetenv\("(\w+)"\)')
 OUTCOMES = re.compile(r"^ *UVSMTP_OUTCOME_(?!NONE)(\w+) = \d+,? +/\*", re.M)
 
 
@@ -70,6 +72,12 @@ def check_quotes(root, page, quotable, quoted, write):
     if write and made != text:
         page.write_text(made, encoding="utf-8")
     return problems
+
+
+def variables(root):
+    """What the command line looks for in its environment."""
+    return {name for path in (root / "tool").glob("*.c")
+            for name in GETENV.findall(path.read_text(encoding="utf-8"))}
 
 
 def check_names(root, page, names):
@@ -120,7 +128,8 @@ def main():
     pages = [root / "README.md", root / "CHANGELOG.md",
              root / "CONTRIBUTING.md", *sorted((root / "docs").glob("*.md"))]
     problems = []
-    quotable, quoted, known = parts(root), set(), declared.names(root)
+    quotable, quoted = parts(root), set()
+    known = declared.names(root) | variables(root)
     for page in pages:
         problems += check_quotes(root, page, quotable, quoted, write)
         problems += check_names(root, page, known)
