@@ -96,13 +96,13 @@ static const row_t rows[] = {
     {"smtputf8", no_argument, OPT_SMTPUTF8, SEND, "", "the header is in UTF-8"},
     {"deliver-by", required_argument, OPT_DELIVER_BY, SEND,
      " SECONDS[:notify|:return][:trace]",
-     "else the sender hears of it, or gets it back;\n"
-     "each relay may be told to report"},
+     "until when; else the sender hears of it, or gets\n"
+     "it back; with a report of each relay"},
     {"hold-for", required_argument, OPT_HOLD_FOR, SEND, " SECONDS",
      "the server is to hold it back for so long"},
     {"hold-until", required_argument, OPT_HOLD_UNTIL, SEND, " TIME",
      "or until 2027-01-31T09:00:00Z"},
-    {"priority", required_argument, OPT_PRIORITY, SEND, " N", "-9 to 9"},
+    {"priority", required_argument, OPT_PRIORITY, SEND, " N", "its urgency, -9 to 9"},
     {"submitter", required_argument, OPT_SUBMITTER, SEND, " ADDR",
      "who handed it in (AUTH=); '' for not known"},
     {"optional-params", no_argument, OPT_OPTIONAL_PARAMS, SEND, "",

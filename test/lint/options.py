@@ -46,7 +46,7 @@ def main():
     told = {}
 
     page = PAGE.findall((root / "tool/uvsmtp.1").read_text())
-    told["the man page"] = both, {f"--{name}" for name, _, _ in page}
+    told["the man page"] = both, {f"-{name}" for name, _, _ in page}
     told["the man page, of probe"] = helps["probe"], {
         f"-{name}" for name, _, mark in page if not mark}
 
