@@ -244,6 +244,12 @@ static const char* complain_of(int option, const char* value,
                                const char* wrong) {
   const char* name = rows_name(option);
   char masked[512];
+  /* "-bs" is one word. */
+  if (option == 'b' || option == 'q') {
+    snprintf(masked, sizeof(masked), "%s%.50s", name,
+             value == NULL ? "" : value);
+    return options_complain(masked, NULL, wrong);
+  }
   if (option != OPT_SERVER) return options_complain(name, value, wrong);
   url_masked(value, masked, sizeof(masked));
   return options_complain(name, masked, wrong);
@@ -267,10 +273,13 @@ static const char* complain_unknown(int option, const char* word) {
 }
 
 static const char* check_draft(const options_t* o, int argc) {
+  static const char unused[] =
+      "only for a message that is written here, by --subject or --text";
   const draft_options_t* d = &o->draft;
-  if (!d->wanted && (d->cc.n > 0 || d->bcc.n > 0))
-    return "--cc and --bcc: only for a message that is written here, by "
-           "--subject or --text";
+  if (!d->wanted && d->cc.n > 0)
+    return options_complain("--cc", d->cc.list[0], unused);
+  if (!d->wanted && d->bcc.n > 0)
+    return options_complain("--bcc", d->bcc.list[0], unused);
   if (!d->wanted) return NULL;
   if (o->sendmail.wanted)
     return "--subject and --text: sendmail's options are for a message that is "

@@ -351,17 +351,23 @@ static FILE* stream_of(const run_t* run, const uvsmtp_result_t* r) {
                                                                  : stderr;
 }
 
+static int is_later(int outcome) {
+  return outcome == UVSMTP_OUTCOME_DEFERRED ||
+         outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED;
+}
+
 void report_advice(const run_t* run, const verdict_t* v,
                    const uvsmtp_result_t* r) {
   FILE* to = stream_of(run, r);
   const char* advice = auth_advice(run, r);
-  int later = 0;
+  size_t n = uvsmtp_result_rcpt_count(r);
+  /* Of those in a header that was not read nobody knows. */
+  int later = n == 0 && is_later(uvsmtp_result_outcome(r));
   int never = 0;
   size_t i;
-  for (i = 0; i < uvsmtp_result_rcpt_count(r); i++) {
+  for (i = 0; i < n; i++) {
     int outcome = uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i));
-    later |= outcome == UVSMTP_OUTCOME_DEFERRED ||
-             outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED;
+    later |= is_later(outcome);
     never |= outcome == UVSMTP_OUTCOME_REJECTED;
   }
   if (uvsmtp_result_outcome(r) == UVSMTP_OUTCOME_UNKNOWN)

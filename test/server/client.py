@@ -40,9 +40,12 @@ STATUSES = {
     "helo-error": {69, 75}, "connect-error": {69, 75}, "unknown-host": {68},
     "auth-error": {75, 77}, "disconnected": {75}, "timeout": {75},
     "tls-error": {76}, "protocol-error": {76}, "not-supported": {69},
-    "invalid-argument": {64}, "delivery-unknown": {70},
+    "invalid-argument": {64}, "invalid-message": {65},
+    "delivery-unknown": {70},
     "local-error": {66, 71, 74}, "cancelled": {130},
 }
+# Extensions that a message may do without.
+OPTIONAL = {"DSN", "DELIVERBY", "MT-PRIORITY", "AUTH"}
 OUTCOMES = {"accepted", "deferred", "rejected", "not-attempted", "unknown"}
 # CONNECT, and the states of a command in flight.
 STAGES = {"CONNECT", "GREETING", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "TEXT",
@@ -157,10 +160,12 @@ def check_report(report, exit_status):
     need = _need(report)
     need(_is(report, dict), "type")
     need(set(report) == {"status", "outcome", "error", "stage", "reply",
-                         "recipients", "tls", "auth", "detail", "attempts",
-                         "bytes"}, "keys")
+                         "sender", "recipients", "omitted", "tls", "auth",
+                         "detail", "attempts", "bytes"}, "keys")
     check_common(report, exit_status)
     need(report["outcome"] in OUTCOMES, "outcome")
+    need(_is(report["sender"], str, none), "sender")
+    need(set(report["omitted"]) <= OPTIONAL, "omitted")
     need(_is(report["recipients"], list), "recipients")
     for r in report["recipients"]:
         need(set(r) == {"address", "outcome", "stage", "code", "enhanced",
@@ -224,7 +229,8 @@ def run(args, data=b"", env=None):
 
 def send(server, recipients, *options, message=b"Subject: x\n\nhello\n",
          sender=SENDER, stdin=False):
-    """Sends a message with --json, from a file or from standard input."""
+    """Sends a message with --json, from a file or from standard input. sender
+    None, no recipients: they are the header's."""
     args = argv(server, recipients, options, sender)
     if stdin:
         done = subprocess.run(args, input=message, capture_output=True,

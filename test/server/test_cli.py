@@ -26,11 +26,11 @@ class Report(Case):
                  "text": f"2.0.0 Ok: queued as {number}"}
         self.assertEqual(got.report, {
             "status": "ok", "outcome": "accepted", "error": None,
-            "stage": "DOT", "reply": reply,
+            "stage": "DOT", "reply": reply, "sender": client.SENDER,
             "recipients": [{
                 "address": "a@example.net", "outcome": "accepted",
                 "stage": "DOT", **reply}],
-            "tls": None, "auth": None, "detail": None,
+            "omitted": [], "tls": None, "auth": None, "detail": None,
             "attempts": got.report["attempts"],
             "bytes": len(b"Subject: x\r\n\r\n..dot\r\n")})
         self.assertEqual((got.exit, got.err), (0, ""))
@@ -44,8 +44,8 @@ class Report(Case):
         self.assertIn("--server", got.report.pop("error"))
         self.assertEqual(got.report, {
             "status": "invalid-argument", "outcome": "not-attempted",
-            "stage": None, "reply": None, "recipients": [], "tls": None,
-            "auth": None, "detail": None, "attempts": [], "bytes": 0})
+            "stage": None, "reply": None, "sender": None, "recipients": [],
+            "omitted": [], "tls": None, "auth": None, "detail": None, "attempts": [], "bytes": 0})
 
     def test_people_accepted(self):
         """Without --json: a line on standard output."""

@@ -166,7 +166,10 @@ class Typed(Case):
     def test_nonsense(self):
         """Nobody types a message for arguments that won't do."""
         for option in (["--to", "a b@c"], ["--server", "[x]"],
-                       ["--helo", ""], ["--rcpt-option", "=x"]):
+                       ["--helo", ""], ["--rcpt-option", "=x"],
+                       ["--envid", "\x01"], ["--submitter", "a b"],
+                       ["--hold-until", "soon"], ["--priority", "10"],
+                       ["--subject", "\x01"], ["--cc", "a@b"]):
             with Recorder() as recorder, Terminal() as terminal:
                 process = subprocess.Popen(
                     client.argv(recorder.url, ["a@example.net"], option,
