@@ -116,17 +116,25 @@ static int fields(const options_t* o, char** to, char** cc) {
              : 0;
 }
 
-static int take_all(letter_t* l, const uvsmtp_envelope_t* envelope) {
+/* Takes the recipients of a header but for those that are in `but`. */
+static int take_all(letter_t* l, const uvsmtp_envelope_t* envelope,
+                    const strings_t* but) {
   size_t n;
   const char* const* rcpts = uvsmtp_envelope_rcpts(envelope, &n);
   size_t i;
-  for (i = 0; i < n; i++)
-    if (options_add(&l->rcpts, rcpts[i]) != NULL) return UV_ENOMEM;
+  size_t k;
+  for (i = 0; i < n; i++) {
+    for (k = 0; k < but->n && strcmp(but->list[k], rcpts[i]) != 0; k++)
+      continue;
+    if (k == but->n && options_add(&l->rcpts, rcpts[i]) != NULL)
+      return UV_ENOMEM;
+  }
   return 0;
 }
 
 static int write_letter(letter_t* l, const options_t* o, const char* text,
                         char** to, char** cc, const char** reason) {
+  static const strings_t nobody = {NULL, 0};
   uvsmtp_draft_t draft = UVSMTP_DRAFT_INIT;
   size_t len;
   int rc = fields(o, to, cc);
@@ -143,13 +151,13 @@ static int write_letter(letter_t* l, const options_t* o, const char* text,
   rc = uvsmtp_envelope_new(&l->envelope, NULL, l->written, len, reason);
   if (rc != 0) return rc;
   l->from = uvsmtp_envelope_from(l->envelope);
-  rc = take_all(l, l->envelope);
+  rc = take_all(l, l->envelope, &nobody);
   if (rc != 0 || o->draft.bcc.n == 0) return rc;
   l->blind = join("Bcc: ", &o->draft.bcc);
   if (l->blind == NULL) return UV_ENOMEM;
   rc =
       uvsmtp_envelope_new(&l->unseen, NULL, l->blind, strlen(l->blind), reason);
-  return rc == 0 ? take_all(l, l->unseen) : rc;
+  return rc == 0 ? take_all(l, l->unseen, &nobody) : rc;
 }
 
 static int written(letter_t* l, const options_t* o, const char* text,
@@ -307,7 +315,7 @@ static int address(letter_t* l, const options_t* o, const char* text,
   if (l->from == NULL && l->envelope != NULL)
     l->from = uvsmtp_envelope_from(l->envelope);
   if (l->from == NULL) l->from = l->login;
-  return o->sendmail.header ? take_all(l, l->envelope) : 0;
+  return o->sendmail.header ? take_all(l, l->envelope, &o->to) : 0;
 }
 
 /* A name that is no text is left out, and so are all fields if there is an

@@ -24,6 +24,11 @@ static const char* parse_mode(const char* mode) {
 }
 
 const char* sendmail_option(options_t* o, int letter, const char* arg) {
+  /* Whoever wants to see more may not mean a sendmail. */
+  if (letter == 'v') {
+    o->trace = 1;
+    return NULL;
+  }
   o->sendmail.wanted = 1;
   switch (letter) {
     case 'b':
@@ -41,9 +46,6 @@ const char* sendmail_option(options_t* o, int letter, const char* arg) {
       return NULL;
     case 't':
       o->sendmail.header = 1;
-      return NULL;
-    case 'v':
-      o->trace = 1;
       return NULL;
     case 'o':
       return arg == NULL ? "its value is missing" : NULL;

@@ -64,7 +64,6 @@ LACKING = [
     (["--priority", "1"], "MT-PRIORITY", True),
     (["--submitter", ""], "AUTH", True),
     (["--hold-for", "5"], "FUTURERELEASE", False),
-    (["--require-tls"], "REQUIRETLS", False),
     (["--smtputf8"], "SMTPUTF8", False),
 ]
 
@@ -282,7 +281,12 @@ class Parameters(Server):
             self.check_sent(send(server.url, ["bob@example.net"], "--ca",
                                  identity("server").cert, "--require-tls"))
             line, = said(server, "MAIL")
-        self.assertTrue(line.endswith(" REQUIRETLS"), line)
+            self.assertTrue(line.endswith(" REQUIRETLS"), line)
+            server.extensions = ()
+            got = send(server.url, ["bob@example.net"], "--ca",
+                       identity("server").cert, "--require-tls")
+            self.check_sent(got, "not-supported", 69)
+            self.assertIn("REQUIRETLS", got.report["detail"])
 
     def test_8bit(self):
         """Octets above 127."""

@@ -147,9 +147,12 @@ class Meaning(SendmailCase):
     def test_recipients(self):
         """Arguments, those of the header, or both; what begins with a dash."""
         self.check_call(["-t"], "zoe@example.org", HEADER)
+        # Who is in both gets it once.
         self.check_call(["-t", "a@example.net", "bob@example.net"],
-                        "zoe@example.org",
-                        ["a@example.net", "bob@example.net", *HEADER])
+                        "zoe@example.org", ["a@example.net", *HEADER])
+        self.check_call(["-t", "unseen@example.net", "a@example.net"],
+                        "zoe@example.org", ["unseen@example.net",
+                                            "a@example.net", HEADER[0]])
         self.check_call(["a@example.net"], "zoe@example.org",
                         ["a@example.net"])
         self.check_call(["--", "-t@example.net"], "zoe@example.org",
