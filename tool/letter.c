@@ -337,9 +337,12 @@ static int complete(letter_t* l, const options_t* o, const char* text,
     rc = add_missing(l, author, there, bare);
     free(author);
     if (rc != UV_EINVAL) return rc;
-    if (name == NULL) return 0;
+    if (name == NULL) break;
     name = NULL;
   }
+  l->slices[0].base = "\r\n";
+  l->slices[0].len = bare ? 2 : 0;
+  return 0;
 }
 
 static int received(letter_t* l, const options_t* o, const char* text,
@@ -349,8 +352,10 @@ static int received(letter_t* l, const options_t* o, const char* text,
   /* What a mailbox has between its messages is not part of one. */
   if (strncmp(text, "From ", 5) == 0) {
     size_t n = line_length(text, text + len);
-    text += n;
-    len -= n;
+    if (field_length(text + n, text + len) > 0) {
+      text += n;
+      len -= n;
+    }
   }
   rc = address(l, o, text, len, &reason);
   if (rc == 0 && l->rcpts.n == 0)
