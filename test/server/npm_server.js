@@ -5,6 +5,12 @@
 const fs = require('fs');
 const path = require('path');
 
+// It waits a tenth of a second for clients that talk before its greeting, which
+// for hundreds of connections is longer than all else. A hundredth will do.
+const later = global.setTimeout;
+global.setTimeout = (callback, ms, ...more) =>
+  later(callback, ms === 100 ? 10 : ms, ...more);
+
 const { SMTPServer } = require(path.join(process.argv[2], 'smtp-server'));
 const description = JSON.parse(process.argv[3]);
 let number = 0;

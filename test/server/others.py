@@ -614,7 +614,7 @@ class NpmSmtpServer(Programmed):
     """npm's smtp-server. legacy refuses EHLO, bare offers nothing by it; small
     takes SMALL octets."""
     PORTS = ("smtp", "legacy", "small", "lmtp", "bare")
-    # It greets a tenth of a second late, so there are fewer.
+    # It greets late, so there are fewer.
     LOGINS = ("submission", "submissions", "lmtp_login")
     MODES = PIPELINED
     MECHS = ("CRAM-MD5", "XOAUTH2", "PLAIN", "LOGIN")
