@@ -85,10 +85,8 @@ static int source_rewind(uvsmtp_source_t* self) {
   source_free(s);
   s->off = 0;
   s->fails_at = s->call->again_fails_at;
-  if (s->call->rewind_waits) {
-    s->wait_at = 0;
-    s->resumed = 0;
-  }
+  s->wait_at = s->call->rewind_waits ? 0 : NEVER;
+  s->resumed = 0;
   return 0;
 }
 
