@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "own.h"
+#include "parcel.h"
 #include "uvsmtp.h"
 
 enum {
@@ -37,7 +38,8 @@ typedef struct run_s {
   int done;
   uvsmtp_memory_source_t body;
   uvsmtp_printer_t printer;
-  own_t* own; /* mechanisms */
+  own_t* own;      /* mechanisms */
+  parcel_t parcel; /* what is being sent */
 } run_t;
 
 /* A list of strings, as the library takes them. */
@@ -193,6 +195,8 @@ static void on_result(uvsmtp_session_t* session, const uvsmtp_result_t* result,
   if (sender != NULL) json_object_set_new(out, "sender", json_string(sender));
   if (detail != NULL)
     json_object_set_new(out, "detail", octets_json(detail, strlen(detail)));
+  json_object_set_new(out, "omitted",
+                      json_integer(uvsmtp_result_omitted(result)));
   if (uvsmtp_result_rcpt_count(result) > 0) {
     json_object_set_new(out, "refused", refused_json(result));
     json_object_set_new(out, "recipients", recipients_json(result));
@@ -472,31 +476,31 @@ static int call_data(run_t* run, const json_t* op) {
                      UVSMTP_LINES_NORMALISE, on_result, run);
 }
 
+/* ["message", {...}]: see parcel.h for its members; by_header: what it does not
+ * say is in the message's header. */
+static int call_message(run_t* run, const json_t* op) {
+  const json_t* from = json_array_get(op, 1);
+  parcel_read(&run->parcel, from);
+  return json_is_true(json_object_get(from, "by_header"))
+             ? uvsmtp_send_message(run->session, &run->parcel.message,
+                                   on_result, run)
+             : uvsmtp_send(run->session, &run->parcel.message, on_result, run);
+}
+
 /* ["sendmail", from, [to ...], text, [mail option ...], [rcpt option ...]] */
 static int call_sendmail(run_t* run, const json_t* op) {
-  uvsmtp_message_t message = UVSMTP_MESSAGE_INIT;
-  uvsmtp_rcpt_t rcpts[LIST_MAX];
-  const uvsmtp_rcpt_t* list[LIST_MAX];
-  list_t to;
-  list_t mail_options;
-  list_t rcpt_options;
+  json_t* from = json_object();
   size_t i;
-  list_at(op, 2, &to);
-  list_at(op, 4, &mail_options);
-  list_at(op, 5, &rcpt_options);
-  for (i = 0; i < to.n; i++) {
-    rcpts[i] = (uvsmtp_rcpt_t)UVSMTP_RCPT_INIT(to.list[i]);
-    list[i] = &rcpts[i];
-  }
-  message.from = text_at(op, 1);
-  message.rcpts = list;
-  message.nrcpts = to.n;
-  message.body = text_source(run, op, 3);
-  message.mail_options = mail_options.list;
-  message.nmail_options = mail_options.n;
-  message.rcpt_options = rcpt_options.list;
-  message.nrcpt_options = rcpt_options.n;
-  return uvsmtp_send(run->session, &message, on_result, run);
+  int err;
+  static const char* const names[] = {"from", "to", "text", "mail_options",
+                                      "rcpt_options"};
+  for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    json_object_set(from, names[i], json_array_get(op, i + 1));
+  parcel_read(&run->parcel, from);
+  err = uvsmtp_send(run->session, &run->parcel.message, on_result, run);
+  /* Its strings are those of op. */
+  json_decref(from);
+  return err;
 }
 
 static int call_rset(run_t* run, const json_t* op) {
@@ -516,6 +520,30 @@ static int call_quit(run_t* run, const json_t* op) {
 
 static int call_docmd(run_t* run, const json_t* op) {
   return uvsmtp_command(run->session, text_at(op, 1), on_result, run);
+}
+
+static int call_etrn(run_t* run, const json_t* op) {
+  return uvsmtp_etrn(run->session, text_at(op, 1), on_result, run);
+}
+
+/* ["xforward", [[name, value or null], ...]]; xclient likewise. */
+static int call_attributes(run_t* run, const json_t* op,
+                           int (*call)(uvsmtp_session_t*,
+                                       const uvsmtp_attribute_t*, size_t,
+                                       uvsmtp_cb, void*)) {
+  size_t n;
+  uvsmtp_attribute_t* attributes = attributes_of(json_array_get(op, 1), &n);
+  int err = call(run->session, attributes, n, on_result, run);
+  free(attributes);
+  return err;
+}
+
+static int call_xforward(run_t* run, const json_t* op) {
+  return call_attributes(run, op, uvsmtp_xforward);
+}
+
+static int call_xclient(run_t* run, const json_t* op) {
+  return call_attributes(run, op, uvsmtp_xclient);
 }
 
 static int call_verify(run_t* run, const json_t* op) {
@@ -579,6 +607,8 @@ static const verb_t verbs[] = {
     {"tls", call_tls},           {"stats", call_stats},
     {"forget", call_forget},     {"credentials", call_credentials},
     {"login", call_login},       {"auth", call_auth},
+    {"message", call_message},   {"etrn", call_etrn},
+    {"xforward", call_xforward}, {"xclient", call_xclient},
 };
 
 static int needs_session(const char* name) {
@@ -608,6 +638,7 @@ static void serve(run_t* run, const json_t* op) {
   while (err == 0 && run->done == 0 && uv_run(&run->loop, UV_RUN_ONCE) != 0) {
   }
   if (err == 0 && run->done != 1) die("not one completion");
+  parcel_clear(&run->parcel);
   look(run);
   json_dumpf(run->out, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
   putchar('\n');
