@@ -8,6 +8,8 @@ mechanism of the test's own: its challenges), connected, and while that is so
 esmtp, ehlo, helo and extensions. Fields that a call does not have are None.
 Ours has also recipients, each with its outcome and reply, and the whole answer
 of session.c."""
+import email
+import email.policy
 import json
 import smtplib
 import ssl
@@ -73,6 +75,8 @@ class Theirs:
         "rset": (range(200, 300), "SMTPResponseException"),
         "noop": (range(200, 300), "SMTPResponseException"),
     }
+    # What else it raises, at headers that it did not expect.
+    BROKEN = {"send_message": (IndexError, TypeError)}
 
     def __init__(self, lmtp=False, name=NAME, timeout=TIMEOUT, source=None):
         kind = smtplib.LMTP if lmtp else smtplib.SMTP
@@ -105,7 +109,8 @@ class Theirs:
                 record["sender"] = error.sender
             if isinstance(error, smtplib.SMTPRecipientsRefused):
                 record["refused"] = self.map(error.recipients)
-        except (ValueError, OverflowError, OSError) as error:
+        except (ValueError, OverflowError, OSError,
+                *self.BROKEN.get(name, ())) as error:
             record["class"] = type(error).__name__
         record["heard"] = self.heard
         self.look(record)
@@ -145,6 +150,13 @@ class Theirs:
         return self.session.sendmail(
             sender, to, text if text.isascii() else text.encode(),
             mail_options, rcpt_options)
+
+    def do_send_message(self, sender, to, octets, mail_options=(),
+                        rcpt_options=(), policy="compat32"):
+        message = email.message_from_bytes(
+            octets.encode("latin-1"), policy=getattr(email.policy, policy))
+        return self.session.send_message(message, sender, to, mail_options,
+                                         rcpt_options)
 
     def trust(self, ca):
         """A server of which there will be a certificate in this file. smtplib
@@ -196,6 +208,7 @@ class Ours:
     PROGRAM = "tool"
     # smtplib says one thing at a time, and knows no BDAT.
     PIPELINING = False
+    CHUNKING = False
 
     def __init__(self, lmtp=False, name=NAME, timeout=TIMEOUT, source=None):
         self.said = tempfile.TemporaryFile()
@@ -207,7 +220,7 @@ class Ours:
         config = {"lmtp": lmtp, "name": name, "timeout": int(timeout * 1000),
                   "tls": "none"}
         self.ask("session", {**config, "pipelining": self.PIPELINING,
-                             "chunking": False})
+                             "chunking": self.CHUNKING})
 
     def trust(self, ca):
         self.ask("tls", {"ca": ca})
@@ -228,6 +241,10 @@ class Ours:
     def call(self, name, *args):
         if name == "connect":
             args = ({"tls": "none", **args[0], **self.bind},)
+        if name in ("sendmail", "send_message") and isinstance(args[1], str):
+            args = (args[0], [args[1]], *args[2:])
+        if name == "send_message":
+            name, args = "message", (self.message(*args),)
         answer = None
         if name in ("login", "auth"):
             args, answer = self.credentials(*args)
@@ -252,6 +269,13 @@ class Ours:
         self.look(record, answer)
         record["answer"] = answer
         return record
+
+    @staticmethod
+    def message(sender, to, octets, mail_options=(), rcpt_options=(), _=None):
+        """What send_message has in smtplib, for a call of ours."""
+        return {"from": sender, "to": to, "text": octets, "octets": True,
+                "mail_options": mail_options, "rcpt_options": rcpt_options,
+                "by_header": True}
 
     def credentials(self, *args):
         """Makes them of what login and auth have in smtplib; the arguments
@@ -299,6 +323,11 @@ class Ours:
 class InGroups(Ours):
     """The same, with as much in one go as the server allows."""
     PIPELINING = True
+
+
+class InChunks(InGroups):
+    """The same, by BDAT."""
+    CHUNKING = True
 
 
 class InTarget(InGroups):
