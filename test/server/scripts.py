@@ -20,6 +20,9 @@ DIFFERENCES = {
                      "smtplib notices when their turn comes",
     "one address": "what names several addresses, or none, is refused; smtplib "
                    "picks one, or sends what it was given",
+    "plainly": "an address stands by itself, in brackets, or there behind a "
+               "name; smtplib takes comments, blanks around it and brackets "
+               "that don't close too",
     "length": "what makes a command line too long is refused here",
     "nobody": "a message without recipients is refused; smtplib begins one, "
               "and resets it",
@@ -50,6 +53,11 @@ DIFFERENCES = {
     "line": "one of a reply may have 16,384 octets, since challenges of AUTH are "
             "long (RFC 4954 4); smtplib has 8,192",
     "252": "is an acceptance (RFC 5321 4.2.3)",
+    "too many": "the recipients that a server calls too many are sent the "
+                "message in further transactions; smtplib leaves that to its "
+                "caller",
+    "8BITMIME": "BODY=8BITMIME is said where a text has octets above 127 and it "
+                "is offered; smtplib's caller has to",
     "twice": "a recipient given twice has two results; in smtplib the last one "
              "overwrites the first, and its counting fails",
     "RSET": "clears up after a refused DATA too",
@@ -361,6 +369,10 @@ def hellos():
 
 def messages():
     """sendmail, whole and refused wherever that can be."""
+    def again(rcpt):
+        """A further transaction."""
+        return [MESSAGE[0] + " SIZE=36", f"RCPT TO:<{rcpt}>", *MESSAGE[2:]]
+
     scripts = {
         "one recipient": session(SEND, NOOP),
         "three recipients": session(SEND3),
@@ -368,6 +380,13 @@ def messages():
         "without extensions": session(SEND, extensions=()),
         "null sender": session(("sendmail", "<>", [YOU], TEXT)),
         "empty sender": session(("sendmail", "", [YOU], TEXT)),
+        "a recipient as a string": session(("sendmail", ME, YOU, TEXT)),
+        "two recipients as a string": session(
+            EHLO, ("sendmail", ME, f"{ME}, {YOU}", TEXT), NOOP,
+            differs={2: differs("one address", cls="refused EINVAL",
+                                refused=None)},
+            wire=(Wire("one address", ["MAIL FROM:...", "RCPT TO:...",
+                                       *MESSAGE[2:]], []),)),
         "options": session(
             ("sendmail", ME, TO3, TEXT, ["BODY=8BITMIME", "RET=HDRS"],
              ["NOTIFY=NEVER"])),
@@ -405,10 +424,17 @@ def messages():
                        []),)),
         "a recipient twice": session(
             ("sendmail", ME, [YOU, YOU], TEXT),
-            replies={"RCPT": ["250 ok", "452 enough"]},
+            replies={"RCPT": ["250 ok", "450 enough"]},
             differs={1: differs("twice", recipients=[
                 [YOU, "accepted", 250, "queued"],
-                [YOU, "deferred", 452, "enough"]])}),
+                [YOU, "deferred", 450, "enough"]])}),
+        "too many recipients": session(
+            SEND3, NOOP, replies={
+                "RCPT": ["250 ok", "452 enough", "452 enough", "250 ok"]},
+            differs={1: differs("too many", refused={}, recipients=[
+                [rcpt, "accepted", 250, "queued"] for rcpt in TO3])},
+            wire=(Wire("too many", ["NOOP"], [
+                *again("b@example.net"), *again("c@example.net"), "NOOP"]),)),
         "a recipient twice, refused twice": session(
             ("sendmail", ME, [YOU, YOU], TEXT), NOOP,
             replies={"RCPT": "550 no", "DATA": "503 no recipients"},
@@ -500,6 +526,10 @@ def transactions():
                      for number in (1, 2, 3)},
             wire=(Wire("hello by itself", ["MAIL FROM:<me@example.org>"],
                        ["EHLO " + NAME, "MAIL FROM:<me@example.org>"]),)),
+        "in UTF-8": session(
+            EHLO, ("mail", "m\xe9@example.org", ["SMTPUTF8", "BODY=8BITMIME"]),
+            ("rcpt", "y\xe9@example.net"), DATA, ("rset",), MAIL,
+            extensions=("SIZE", "8BITMIME", "SMTPUTF8")),
         "recipient forwarded": session(EHLO, MAIL, RCPT, DATA, replies={
             "RCPT": "251 will forward"}),
         "recipient perhaps": session(
@@ -647,7 +677,12 @@ def texts():
             "one\r\n.", wire=(Wire(
                 "final line end", ["MAIL FROM:<me@example.org> SIZE=6"],
                 ["MAIL FROM:<me@example.org> SIZE=8"]),)),
-        "eight bits": text("gr\xfc\xdfe\r\n\u65e5\u672c\r\n"),
+        "eight bits": text(
+            "gr\xfc\xdfe\r\n\u65e5\u672c\r\n", wire=(Wire(
+                "8BITMIME", ["MAIL FROM:<me@example.org> SIZE=17"],
+                ["MAIL FROM:<me@example.org> SIZE=17 BODY=8BITMIME"]),)),
+        "eight bits, asked for": session(
+            ("sendmail", ME, [YOU], "gr\xfc\xdfe\r\n", ["BODY=8BITMIME"])),
         "empty": text("", wire=(Wire(
             "empty", [b"\r\n.\r\n"], [b".\r\n"]),)),
         "empty, by hand": session(
@@ -664,13 +699,13 @@ def addresses():
         return session(("sendmail", address, [YOU, address], TEXT), NOOP,
                        replies={"RCPT": ["250 ok", "550 no"]}, **more)
 
-    def refused_here(address):
+    def refused_here(address, why="one address"):
         """Checked before anything is sent, and nothing is."""
         return session(
             EHLO, ("mail", address), ("rcpt", address), NOOP,
-            differs={2: unsaid("one address", "refused EINVAL"),
-                     3: unsaid("one address", "refused EINVAL")},
-            wire=(Wire("one address", ["MAIL FROM:...", "RCPT TO:..."], []),))
+            differs={2: unsaid(why, "refused EINVAL"),
+                     3: unsaid(why, "refused EINVAL")},
+            wire=(Wire(why, ["MAIL FROM:...", "RCPT TO:..."], []),))
 
     scripts = {
         "in brackets": both(f"<{ME}>"),
@@ -697,11 +732,34 @@ def addresses():
         "SMTPUTF8, not offered, by hand": session(
             EHLO, ("mail", ME, ["smtputf8"]), NOOP),
     }
+    def add(address, script):
+        scripts[f"{len(scripts)}, {address!r}"] = script
+
     for address in (
             f"{ME}, {YOU}", f"all: {ME}, {YOU};", f"Me <{ME}>, You <{YOU}>",
             f"<{ME}> x", "@a,@b:me@example.org", "me@example..org", "me@",
-            "@example.org", "me you@example.org"):
-        scripts[f"as {address}"] = refused_here(address)
+            "@example.org", "me you@example.org",
+            "a,b@c.example", "a;b@c.example", "a:b@c.example",
+            "<a@b.example><c@d.example>", "<a@b.example,c@d.example>",
+            "a@b@c.example", "a@b..example", "<@b.example>", "<a@>",
+            "all:;", "a@b.example;", "<@a:b@c.example>",
+            "<@a,@b:c@d.example>", "Me <@a:b@c.example>", '"a"b@c.example',
+            'a."b c".d@e.example', "(me", '"me@b.example', " ",
+            "a\\b@c.example"):
+        add(address, refused_here(address))
+    for address in (
+            "(me) a@b.example", "a@b.example (me)", "a(me)@b.example",
+            "a@(b)b.example", "Me <a@b.example> (me)", " a@b.example ",
+            "<a@b.example> ", "a @ b.example", "a\t@b.example", "<a@b.example",
+            "a@b.example>", "\x7fa@b.example", "a\x01@b.example"):
+        add(address, refused_here(address, "plainly"))
+    for address in (
+            "<a@b.example>", "=?utf-8?q?x?= <a@b.example>",
+            '"a\\"b" <a@b.example>', "Me (me) <a@b.example>",
+            '<"a b"@c.example>', '"a@b"@c.example', "a..b@c.example",
+            ".a@b.example", "a@b.example.", "a@b_c.example", "a%b@c.example",
+            "postmaster", "<postmaster>", "<a@[192.0.2.1]>"):
+        add(address, session(EHLO, ("mail", address), ("rcpt", address), NOOP))
     return scripts
 
 
