@@ -165,8 +165,10 @@ def sent(went, case, extensions):
     words = [f"MAIL FROM:<{case.sender or case.ours_from}>"]
     if "SIZE" in extensions:
         words.append(f"SIZE={len(text)}")
+    if "8BITMIME" in extensions and not text.isascii():
+        words.append("BODY=8BITMIME")
     if not "".join([*words, *case.ours]).isascii():
-        words += ["BODY=8BITMIME", "SMTPUTF8"]
+        words.append("SMTPUTF8")
     return Went(refused={}, text=text, lines=[
         " ".join(words), *(f"RCPT TO:<{rcpt}>" for rcpt in case.ours), "DATA"])
 
@@ -174,7 +176,7 @@ def sent(went, case, extensions):
 def body(went, *_):
     """BODY before SMTPUTF8 and what the caller gives."""
     def change(words):
-        at = 2 if words[1:] and words[1].startswith("SIZE=") else 1
+        at = 3 if words[2:] and words[2].startswith("SIZE=") else 2
         return [*words[:at], "BODY=8BITMIME", *words[at:]]
 
     return went.mail(change)
@@ -236,6 +238,12 @@ RULES = {
         "blanks before the colon (RFC 5322 4.5) are no reason to let a Bcc "
         "out; smtplib takes the field for the body's beginning",
         everywhere, sent),
+    "folded quotes": (
+        "a fold within a quoted local part is a blank; smtplib takes the "
+        "string apart", everywhere, others),
+    "empty Sender": (
+        "is none, and From counts; smtplib says MAIL FROM:<>, or raises "
+        "IndexError", everywhere, sent),
     "no sender": (
         "fails the message; smtplib says MAIL FROM:<None>, or <>, or raises "
         "IndexError", everywhere, failed),
@@ -248,11 +256,23 @@ RULES = {
     "malformed": (
         "an address that is none fails the message; smtplib sends to what it "
         "makes of it", everywhere, failed),
+    "judged whole": (
+        "a header that is asked for the sender is to be right in its "
+        "recipients too; smtplib looks at what was not given",
+        everywhere, failed),
+    "not asked": (
+        "a header is not looked at where all was given; smtplib looks for a "
+        "second Resent-Date", everywhere, sent),
+    "long header": (
+        "one of more than a megabyte fails the message", everywhere, failed),
     "resent twice": (
         "fails the message; smtplib raises ValueError", everywhere, failed),
     "BODY": (
         "BODY=8BITMIME is said where a text has octets above 127; smtplib "
         "says it with SMTPUTF8 only", with_8bitmime, body),
+    "unseen": (
+        "BODY=8BITMIME is said of a text, too, that is too long to be looked "
+        "through before", with_8bitmime, body),
     "order": (
         "BODY comes before SMTPUTF8; in smtplib behind it", with_smtputf8,
         lambda went, *_: went.mail(swapped)),
