@@ -177,14 +177,16 @@ PARTLY = {
 }
 
 
-def marks(root):
-    """Number: the tests that name it."""
+def marks(root, mark=MARK, but=Path(__file__)):
+    """Number: the tests that name it, each mark one or several with commas.
+    but: a file that only tells of marks."""
     found = {}
     for path in sorted((root / "test").rglob("*")):
-        if path.suffix not in SUFFIXES or path == Path(__file__).resolve():
+        if path.suffix not in SUFFIXES or path == but.resolve():
             continue
-        for number in MARK.findall(path.read_text(encoding="utf-8")):
-            found.setdefault(number, []).append(path.relative_to(root))
+        for numbers in mark.findall(path.read_text(encoding="utf-8")):
+            for number in numbers.split(", "):
+                found.setdefault(number, []).append(path.relative_to(root))
     return found
 
 

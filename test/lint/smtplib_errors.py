@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The tree of errors is that of Python's smtplib.
+"""The tree of errors is that of Python's smtplib. smtplib: 14
 
 usage: smtplib_errors.py SOURCE_ROOT
 

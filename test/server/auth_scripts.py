@@ -113,7 +113,7 @@ def half(*calls, mechanisms=("PLAIN",), **more):
 
 
 def choices():
-    """What is offered, and what is then said."""
+    """What is offered, and what is then said. smtplib: 30, 31"""
     scripts = {}
     for count in (1, 2, 3):
         for some in itertools.permutations(ALL, count):
@@ -158,7 +158,7 @@ def choices():
 
 
 def refusals():
-    """Who is refused, and whether something else is tried."""
+    """Who is refused, and whether something else is tried. smtplib: 30"""
     scripts = {}
     # Each alone: the same error with the same words.
     for mechanism in ALL:
@@ -416,7 +416,7 @@ def names():
 
 
 def own():
-    """Mechanisms of one's own, and smtplib's one by one."""
+    """Mechanisms of one's own, and smtplib's one by one. smtplib: 32, 33"""
     def auth(how, *calls, initial=True, mechanisms=("XYZ", "PLAIN"), end=True,
              **more):
         call = ("auth", "XYZ", "me", "pass word",
@@ -593,6 +593,7 @@ def sessions():
             wire=(Wire("no TLS", [secret], []),)),
         "a Unix socket needs no leave": login(
             (*LOGIN, {"allow": False}), SEND, lmtp=True, unix=True),
+        # smtplib: 34
         "within TLS": login(
             EHLO, ("starttls",), (*LOGIN, {"allow": False}), SEND, tls=True,
             mechanisms=ALL),

@@ -221,7 +221,8 @@ class Tests(client.Case):
     @each
     def test_starttls(self, way):
         """Secured by a call of its own, as by smtplib: what was said before is
-        forgotten on both sides, and what is said then is the same."""
+        forgotten on both sides, and what is said then is the same.
+        smtplib: 34"""
         if way.implicit:
             return
         protocol = smtplib.LMTP if way.lmtp else smtplib.SMTP

@@ -47,7 +47,7 @@ def text(words, *rules, **more):
 
 
 def senders():
-    """Sender, From and the Resent- fields beside them."""
+    """Sender and From, and what is given. smtplib: 41"""
     return {
         "From": header(HEAD),
         "From with a name": header(b"From: Me <me@example.org>\r\n" + YOU),
@@ -228,7 +228,7 @@ def recipients():
 
 
 def blind():
-    """Bcc and Resent-Bcc, which nobody is to see."""
+    """Bcc and Resent-Bcc, which nobody is to see. smtplib: 41"""
     secret = b"secret@example.net"
     return {
         "Bcc first": header(b"Bcc: " + secret + b"\r\n" + HEAD),
@@ -270,7 +270,7 @@ def blind():
 
 
 def resent():
-    """The Resent- fields."""
+    """The Resent- fields. smtplib: 41"""
     date = b"Resent-Date: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
     one = (b"Resent-From: again@example.org\r\n"
            b"Resent-To: r1@example.net\r\nResent-Cc: r2@example.net\r\n"
@@ -365,7 +365,8 @@ def bodies():
 
 
 def eight_bits():
-    """Octets above 127: in addresses, in other fields, in the body."""
+    """Octets above 127: in addresses, in other fields, in the body.
+    smtplib: 42"""
     def smtp(fields, *rules, **more):
         return header(fields, *rules, policy="SMTP", **more)
 

@@ -56,8 +56,8 @@ DIFFERENCES = {
     "too many": "the recipients that a server calls too many are sent the "
                 "message in further transactions; smtplib leaves that to its "
                 "caller",
-    "8BITMIME": "BODY=8BITMIME is said where a text has octets above 127 and it "
-                "is offered; smtplib's caller has to",
+    "8BITMIME": "BODY=8BITMIME is said of a text with octets above 127 where "
+                "that is offered; smtplib's caller has to",
     "twice": "a recipient given twice has two results; in smtplib the last one "
              "overwrites the first, and its counting fails",
     "RSET": "clears up after a refused DATA too",
@@ -152,7 +152,7 @@ MESSAGE = ["MAIL FROM:<me@example.org>", "RCPT TO:<you@example.net>", "DATA",
 
 
 def greetings():
-    """Connecting, and what the server makes of it."""
+    """Connecting, and what the server makes of it. smtplib: 1, 2, 11, 13, 17"""
     closed = [CONNECT, NOOP]
 
     def no_reply(what):
@@ -190,6 +190,7 @@ def greetings():
         "250": no_reply("250 hi"),
         "of another protocol": nonsense("SSH-2.0-x"),
         "an empty line": nonsense(""),
+        # smtplib: 18
         "too long a line": nonsense("220 " + "x" * 17000),
         "too long a line for smtplib": Script(
             closed, {"GREETING": "220 " + "x" * 9000}, {
@@ -200,11 +201,13 @@ def greetings():
             wire=(Wire("line", [], ["NOOP"]),)),
         "as long a line as can be": session(NOOP, replies={
             "GREETING": "220 " + "x" * 8186}),
+        # smtplib: 6
         "silent": Script(closed, {"GREETING": SILENT}, {
             0: differs("timeout", cls="ETIMEDOUT"),
             1: differs("the reason", cls="ETIMEDOUT")}, timeout=1),
         "LMTP": session(NOOP, lmtp=True),
         "LMTP over a Unix socket": session(SEND, lmtp=True, unix=True),
+        # smtplib: 7
         "from another address": session(
             NOOP, source=("127.0.0.2", 0)),
         "nobody listens": Script(
@@ -215,6 +218,7 @@ def greetings():
         "port 70000": Script(
             [("connect", {"host": "127.0.0.1", "port": 70000}), NOOP],
             differs={0: differs("port", cls="refused EINVAL")}),
+        # smtplib: 4
         "host:port": Script([("connect", "127.0.0.1:%d"), NOOP, QUIT]),
         "name:port": Script([("connect", "localhost:%d"), NOOP, QUIT]),
         "name:port, then another": Script([
@@ -227,7 +231,8 @@ def greetings():
 
 
 def hellos():
-    """EHLO, HELO, what they offer and who falls back to what."""
+    """EHLO, HELO, what they offer and who falls back to what.
+    smtplib: 19, 20, 21, 23"""
     scripts = {
         f"EHLO {code}, then HELO": session(
             ("hello",), ("has_extn", "size"), SEND,
@@ -238,6 +243,7 @@ def hellos():
     scripts.update({
         "EHLO": session(("ehlo",), ("has_extn", "SIZE"), ("has_extn", "size"),
                         ("has_extn", "DSN"), ("hello",), SEND),
+        # smtplib: 5
         "EHLO by another name": session(
             ("ehlo", "other.example.org"), ("hello",), SEND),
         "EHLO by an address": session(("hello",), SEND, name="[192.0.2.1]"),
@@ -246,6 +252,7 @@ def hellos():
         "EHLO in lower case": session(
             ("ehlo",), ("has_extn", "Size"), SEND,
             replies={"EHLO": "250-x\r\n250-size 1000 \r\n250 8bitmime"}),
+        # smtplib: 22
         "EHLO with old AUTH": session(
             ("ehlo",), ("has_extn", "auth"),
             replies={"EHLO": "250-x\r\n250 AUTH=LOGIN PLAIN"}),
@@ -349,6 +356,7 @@ def hellos():
             {1: differs("421", connected=False)}),
         "HELO closed with a message": Script(
             [CONNECT, SEND, NOOP], {"EHLO": "502 no", "HELO": CLOSE}),
+        # smtplib: 25, 26
         "options for HELO": session(
             ("helo",), ("mail", ME, ["BODY=8BITMIME"]),
             ("rcpt", YOU, ["NOTIFY=NEVER"])),
@@ -380,6 +388,7 @@ def messages():
         "without extensions": session(SEND, extensions=()),
         "null sender": session(("sendmail", "<>", [YOU], TEXT)),
         "empty sender": session(("sendmail", "", [YOU], TEXT)),
+        # smtplib: 35
         "a recipient as a string": session(("sendmail", ME, YOU, TEXT)),
         "two recipients as a string": session(
             EHLO, ("sendmail", ME, f"{ME}, {YOU}", TEXT), NOOP,
@@ -393,11 +402,13 @@ def messages():
         "options after HELO": session(
             ("sendmail", ME, TO3, TEXT, ["RET=HDRS"], ["NOTIFY=NEVER"]),
             replies={"EHLO": "502 no"}),
+        # smtplib: 37
         "forwarded": session(SEND3, replies={
             "RCPT": ["250 ok", "251 will forward", "250 ok"]}),
         "252": session(SEND3, replies={
             "RCPT": ["250 ok", "252 will try", "250 ok"]}, differs={
                 1: differs("252", refused={})}),
+        # smtplib: 40
         "one of three refused": session(SEND3, NOOP, replies={
             "RCPT": ["250 ok", "550 5.1.1 no", "250 ok"]}),
         "two of three refused": session(SEND3, NOOP, replies={
@@ -406,6 +417,7 @@ def messages():
         "one of three refused, and the text": session(
             SEND3, NOOP, replies={"RCPT": ["250 ok", "550 no", "250 ok"],
                                   "DOT": "554 no"}),
+        # smtplib: 38
         "all refused": session(SEND3, NOOP, replies={"RCPT": "550 no"}),
         "all refused, each otherwise": session(SEND3, SEND, replies={
             "RCPT": ["550 a", "450 b", "553 c", "250 ok"]}),
@@ -449,6 +461,7 @@ def messages():
                        []),)),
     }
     # A refusal, for now and for good, at each place; then the session goes on.
+    # smtplib: 36, 37, 39
     for code in ("450 4.3.0 later", "554-5.0.0 no\r\n554 5.0.0 never"):
         for verb, send in (("MAIL", SEND), ("RCPT", SEND), ("DATA", SEND3),
                            ("DOT", SEND3)):
@@ -464,7 +477,7 @@ def messages():
              3: unsaid("RSET's reply", "SMTPServerDisconnected",
                        connected=False)},
             wire=(Wire("RSET's reply", ["NOOP"], []),))
-    # 421 and a loss at each place.
+    # 421 and a loss at each place. smtplib: 36, 37, 39
     for what, word in (("421 4.3.2 bye !close", "421"), (CLOSE, "closed")):
         for number, verb in enumerate(("first", "second", "third")):
             scripts[f"{word} at the {verb} RCPT"] = Script(
@@ -509,7 +522,7 @@ def messages():
 
 
 def transactions():
-    """mail, rcpt and data by hand."""
+    """mail, rcpt and data by hand. smtplib: 25, 26, 27"""
     scripts = {
         "accepted": session(EHLO, MAIL, RCPT, DATA, NOOP),
         "twice": session(EHLO, MAIL, RCPT, DATA, MAIL, RCPT, DATA),
@@ -588,7 +601,7 @@ def transactions():
 
 
 def commands():
-    """The commands that carry no message."""
+    """The commands that carry no message. smtplib: 24"""
     scripts = {}
     calls = {
         "RSET": ("rset",), "NOOP": NOOP, "VRFY": ("verify", "you"),
@@ -621,6 +634,7 @@ def commands():
         "EXPN of an address": session(("expn", YOU), ("expn", f"<{YOU}>")),
         "VRFY of a name and an address": session(
             ("verify", f"You <{YOU}>"), ("expn", f"You <{YOU}>")),
+        # smtplib: 16
         "docmd of one word": session(("docmd", "XYZ")),
         "docmd in lower case": session(("docmd", "xyz abc")),
         "docmd of a verb with a call of its own": session(
@@ -653,7 +667,8 @@ def commands():
 
 
 def texts():
-    """The text of a message, as text: smtplib sends octets as they are."""
+    """The text of a message, as text: smtplib sends octets as they are.
+    smtplib: 27, 29"""
     def text(words, **more):
         return session(("sendmail", ME, [YOU], words), **more)
 
@@ -694,7 +709,8 @@ def texts():
 
 
 def addresses():
-    """How addresses are written. The refusals are for the map of them."""
+    """How addresses are written. The refusals are for the map of them.
+    smtplib: 28"""
     def both(address, **more):
         return session(("sendmail", address, [YOU, address], TEXT), NOOP,
                        replies={"RCPT": ["250 ok", "550 no"]}, **more)
@@ -729,6 +745,7 @@ def addresses():
             extensions=("SIZE", "8BITMIME", "SMTPUTF8")),
         "SMTPUTF8, not offered": session(
             ("sendmail", ME, [YOU], TEXT, ["SMTPUTF8"]), NOOP),
+        # smtplib: 25
         "SMTPUTF8, not offered, by hand": session(
             EHLO, ("mail", ME, ["smtputf8"]), NOOP),
     }
@@ -764,7 +781,7 @@ def addresses():
 
 
 def arguments():
-    """Line ends in arguments, and arguments that are too long."""
+    """Line ends in arguments, and arguments that are too long. smtplib: 16"""
     scripts = {}
     single = {
         "ehlo": ("ehlo", "x\r\nNOOP"), "helo": ("helo", "x\nNOOP"),
@@ -805,7 +822,7 @@ def arguments():
 
 
 def ends():
-    """QUIT, losses, and what comes after."""
+    """QUIT, losses, and what comes after. smtplib: 43"""
     again = [CONNECT, EHLO, ("has_extn", "dsn"), SEND, QUIT]
     features = {"EHLO": ["250-x\r\n250 DSN", "250-x\r\n250 SIZE"]}
     scripts = {
@@ -822,6 +839,7 @@ def ends():
              *again], features),
         "QUIT, then a message": Script([CONNECT, SEND, QUIT, CONNECT, SEND,
                                         QUIT]),
+        # smtplib: 8
         "with": Script([CONNECT, SEND, ("end",), NOOP]),
         "with, 421": Script([CONNECT, ("end",)], {"QUIT": "421 bye"},
                             {1: unsaid("QUIT", None)}),
@@ -878,7 +896,7 @@ def ends():
 
 
 def lmtp():
-    """LMTP, with one recipient and with several."""
+    """LMTP, with one recipient and with several. smtplib: 11, 12"""
     scripts = {
         "a message": session(SEND, NOOP),
         "two messages": session(SEND, SEND),

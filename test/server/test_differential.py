@@ -27,7 +27,8 @@ class Scripts(client.Case):
         check_listed(self, SCRIPTS, DIFFERENCES)
 
     def test_debug(self):
-        """Both print what is said on standard error, with the time if asked."""
+        """Both print what is said on standard error, with the time if asked.
+        smtplib: 15"""
         for level in (0, 1, 2):
             calls = [("debug", level), CONNECT, NOOP, ("quit",)]
             said = io.StringIO()

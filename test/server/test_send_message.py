@@ -158,7 +158,7 @@ class Messages(client.Case):
 
     def test_size(self):
         """smtplib's SIZE is the length of its text before dots are doubled,
-        without a last line end that is missing."""
+        without a last line end that is missing. smtplib: 35"""
         for title, (theirs, _) in played("SIZE")[0].items():
             if isinstance(theirs, Exception) or theirs.text is None:
                 continue

@@ -323,7 +323,7 @@ class Handshake(Case):
 
     def test_implicit(self):
         """Before the greeting; and a server that speaks first is none.
-        scenario: 42"""
+        scenario: 42, smtplib: 9"""
         with Server(implicit(), context("good")) as server:
             got = send(server, "implicit")
             self.check_end(got, "ok", "accepted")

@@ -261,7 +261,7 @@ class Hook(Asking):
 
 
 class Own(Asking):
-    """Certificates of ours."""
+    """Certificates of ours. smtplib: 10"""
 
     def test_shown(self):
         own = certs.make("client")

@@ -229,6 +229,7 @@ static void test_looked_up(void** state) {
                                  NULL, "mx.example.org"));
 }
 
+/* smtplib: 5 */
 static void test_no_full_name(void** state) {
   static const char* const canon[] = {
       "mx", NULL, "localhost.localdomain", "10.1.2.3", "bad name.example", ""};

@@ -234,7 +234,7 @@ static void test_socket_options(void** state) {
   socket_options(UVSMTP_TARGET_IN_TURN, 32767);
 }
 
-/* Ports that are meant when none is given. */
+/* Ports that are meant when none is given. smtplib: 3 */
 static void test_ports(void** state) {
   (void)state;
   assert_int_equal(25, UVSMTP_PORT_SMTP);
