@@ -53,6 +53,10 @@ DIFFERENCES = {
     "line": "one of a reply may have 16,384 octets, since challenges of AUTH are "
             "long (RFC 4954 4); smtplib has 8,192",
     "252": "is an acceptance (RFC 5321 4.2.3)",
+    "header": "what is wrong with a message's header is EMESSAGE, and nothing "
+              "is said; smtplib raises ValueError, or begins a message for "
+              "nobody",
+    "order": "BODY comes before SMTPUTF8; in smtplib behind it",
     "too many": "the recipients that a server calls too many are sent the "
                 "message in further transactions; smtplib leaves that to its "
                 "caller",
@@ -521,6 +525,66 @@ def messages():
     return scripts
 
 
+def headers():
+    """send_message, in one session with other calls; see test_send_message.py
+    for messages one by one. smtplib: 41, 42"""
+    text = ("From: me@example.org\nTo: you@example.net\nBcc: b@example.net\n"
+            "\nx\n")
+    send = ("send_message", None, None, text)
+    # Python's default policy knows no addresses in UTF-8.
+    utf8 = ("send_message", None, None,
+            "From: me@example.org\nTo: j\xc3\xbcrgen@example.net\n\nx\n", [],
+            [], "SMTP")
+    options = ("send_message", None, None, text, ["RET=HDRS"], ["NOTIFY=NEVER"])
+
+    def unnamed(**more):
+        """Who is from nobody, or for nobody."""
+        return differs("header", cls="EMESSAGE", **more)
+
+    return {
+        "then others": session(send, SEND, send, EHLO, send, NOOP),
+        "options": session(options),
+        "options after HELO": session(options, replies={"EHLO": "502 no"}),
+        "UTF-8 after HELO": session(utf8, NOOP, replies={"EHLO": "502 no"}),
+        "UTF-8 and then none": session(
+            utf8, send, utf8, extensions=("SMTPUTF8", "8BITMIME"),
+            wire=tuple(Wire("order", [
+                "MAIL FROM:<me@example.org> SMTPUTF8 BODY=8BITMIME"], [
+                    "MAIL FROM:<me@example.org> BODY=8BITMIME SMTPUTF8"])
+                for _ in range(2))),
+        "UTF-8 without 8BITMIME": session(
+            utf8, extensions=("SMTPUTF8",), wire=(Wire("8BITMIME", [
+                "MAIL FROM:<me@example.org> SMTPUTF8 BODY=8BITMIME"], [
+                    "MAIL FROM:<me@example.org> SMTPUTF8"]),)),
+        "over the limit of SIZE": session(
+            send, NOOP, replies={"MAIL": "552 5.3.4 too much"},
+            extensions=("SIZE 10",),
+            differs={1: unsaid("SIZE", "SMTPNotSupportedError")},
+            wire=(Wire("SIZE", ["MAIL FROM:<me@example.org> SIZE=48", "RSET"],
+                       []),)),
+        "Resent-Date twice": session(
+            EHLO, ("send_message", None, None,
+                   "Resent-Date: x\nResent-Date: y\n" + text), SEND, NOOP,
+            differs={2: unnamed()}),
+        "nobody": session(
+            EHLO, ("send_message", None, None, "From: me@example.org\n\nx\n"),
+            SEND, differs={2: unnamed(refused=None)},
+            wire=(Wire("header", ["MAIL FROM:<me@example.org> SIZE=27", "RSET"],
+                       []),)),
+        "within a transaction": session(
+            EHLO, MAIL, send, NOOP,
+            replies={"MAIL": ["250 ok", "503 nested"]},
+            differs={3: unsaid("sequence", "EPERM", sender=None)},
+            wire=(Wire("sequence", ["MAIL FROM:<me@example.org> SIZE=48",
+                                    "RSET"], []),)),
+        "421 to the last recipient": Script(
+            [CONNECT, send, NOOP], {"RCPT": ["250 ok", "421 bye !close"]}),
+        "a text refused": session(send, NOOP, send, replies={
+            "DOT": ["554 5.6.0 no", "250 ok"]}),
+        "never connected": Script([send]),
+    }
+
+
 def transactions():
     """mail, rcpt and data by hand. smtplib: 25, 26, 27"""
     scripts = {
@@ -900,6 +964,9 @@ def lmtp():
     scripts = {
         "a message": session(SEND, NOOP),
         "two messages": session(SEND, SEND),
+        "a message by its header": session(
+            ("send_message", None, None,
+             "From: me@example.org\nBcc: you@example.net\n\nx\n"), NOOP),
         "by hand": session(EHLO, MAIL, RCPT, DATA, NOOP),
         "over a Unix socket": session(SEND, SEND, NOOP, unix=True),
         "without extensions": session(SEND, extensions=()),
@@ -951,6 +1018,6 @@ def lmtp():
 
 
 SCRIPTS = {f"{part.__name__}: {name}": script
-           for part in (greetings, hellos, messages, transactions, commands,
-                        texts, addresses, arguments, ends, lmtp)
+           for part in (greetings, hellos, messages, headers, transactions,
+                        commands, texts, addresses, arguments, ends, lmtp)
            for name, script in part().items()}

@@ -60,7 +60,7 @@ def same(case, script):
 @client.add_tests(Scripts, "grouped", {
     name: (script,) for name, script in SCRIPTS.items()
     if "PIPELINING" in script.extensions and
-    any(call[0] == "sendmail" for call in script.calls)})
+    {"sendmail", "send_message"} & {call[0] for call in script.calls}})
 def same_in_groups(case, script):
     theirs, *_ = play(script, Theirs)
     ours, *_ = play(script, InGroups)
