@@ -30,17 +30,20 @@ def authenticate(_server, _session, _envelope, _mechanism, data):
                       auth_data=data.login.decode())
 
 
-def store(sender, address, content, tls, user):
+def store(envelope, address, tls, user):
     box = os.path.join(description["mail"], address.split("@")[0], "Maildir")
     os.makedirs(f"{box}/new", exist_ok=True)
     name = f"{next(numbers):06}"
     with open(f"{box}/{name}", "wb") as f:
+        # It takes the brackets of a null sender for the address.
+        sender = envelope.mail_from.strip("<>")
         f.write(f"Return-Path: <{sender}>\r\n".encode())
         if tls is not None:
             f.write(f"Received: by {tls.version()}\r\n".encode())
         if user is not None:
             f.write(f"Received: from {user}\r\n".encode())
-        f.write(content)
+        f.write(f"X-Seen: {json.dumps(envelope.mail_options)}\r\n".encode())
+        f.write(envelope.content)
     os.rename(f"{box}/{name}", f"{box}/new/{name}")
 
 
@@ -71,8 +74,7 @@ class Handler:
             return refused
         for address, verdict in zip(envelope.rcpt_tos, verdicts):
             if not verdict:
-                # It takes the brackets of a null sender for the address.
-                store(envelope.mail_from.strip("<>"), address, envelope.content,
+                store(envelope, address,
                       server.transport.get_extra_info("ssl_object"),
                       session.auth_data)
         if not self.lmtp:
@@ -100,7 +102,7 @@ async def serve():
         login = name in description["logins"]
         upgrades = name.endswith(("starttls", "submission", "login"))
         return lambda: kind(
-            Handler(lmtp), hostname="mx.example.test", enable_SMTPUTF8=True,
+            Handler(lmtp), hostname="mx.example.test", enable_SMTPUTF8=not small,
             data_size_limit=description["small" if small else "size"],
             tls_context=tls if upgrades else None, auth_required=login,
             # It does not see TLS that was there from the start.

@@ -21,6 +21,8 @@ SENDER = "sender@example.org"
 
 # Set where builds are slow, or look for other things than servers do.
 SHORT = "UVSMTP_TEST_SHORT" in os.environ
+# Whether this build knows domains that are not ASCII.
+IDN = os.environ.get("UVSMTP_TEST_IDN") != "0"
 # The size of the largest message.
 HUGE = (1 if SHORT else 30) << 20
 

@@ -39,7 +39,20 @@ function onAuth(auth, session, callback) {
   callback(null, good ? { user: auth.username } : {});
 }
 
-function store(sender, address, content, tls, user) {
+// What was said of the message, for the top of what is stored.
+function seen(session) {
+  const { mailFrom, rcptTo, dsn, bodyType, smtpUtf8, requireTLS } =
+    session.envelope;
+  return JSON.stringify({
+    from: mailFrom.address, bodyType, smtpUtf8, requireTLS, dsn,
+    rcpts: rcptTo.map((rcpt) => [rcpt.address, rcpt.dsn]),
+    client: session.clientHostname, remote: session.remoteAddress,
+    forwarded: Object.fromEntries(session.xForward),
+  });
+}
+
+function store(sender, address, content, tls, session) {
+  const { user } = session;
   const box = path.join(description.mail, address.split('@')[0], 'Maildir');
   const name = String(++number).padStart(6, '0');
   fs.mkdirSync(path.join(box, 'new'), { recursive: true });
@@ -47,6 +60,7 @@ function store(sender, address, content, tls, user) {
     [Buffer.from(`Return-Path: <${sender}>\r\n`),
       Buffer.from(tls ? `Received: by ${tls.version}\r\n` : ''),
       Buffer.from(user ? `Received: from ${user}\r\n` : ''),
+      Buffer.from(`X-Seen: ${seen(session)}\r\n`),
       ...content]));
   fs.renameSync(path.join(box, name), path.join(box, 'new', name));
 }
@@ -75,7 +89,7 @@ function finish(stream, session, lmtp, content, callback) {
   const from = session.envelope.mailFrom.address || '';
   to.forEach((address, i) => {
     if (!verdicts[i])
-      store(from, address, content, session.tlsOptions, session.user);
+      store(from, address, content, session.tlsOptions, session);
   });
   callback(null, lmtp ?
     to.map((address, i) => verdicts[i] || `2.1.5 <${address}> stored`) :
@@ -92,7 +106,10 @@ const login = {
 };
 const special = {
   legacy: { disabledCommands: ['AUTH', 'STARTTLS', 'EHLO'] },
-  small: { size: description.small },
+  small: {
+    size: description.small, hideSMTPUTF8: true, useXClient: true,
+    useXForward: true,
+  },
   lmtp: { lmtp: true },
   lmtp_path: { lmtp: true },
   starttls: { ...tls, disabledCommands: ['AUTH'] },
@@ -113,7 +130,8 @@ function serve(name, where) {
   const options = {
     name: 'mx.example.test', size: description.size, logger: false,
     authOptional: true, disabledCommands: ['AUTH', 'STARTTLS'],
-    disableReverseLookup: true,
+    disableReverseLookup: true, maxRecipients: description.most,
+    hideDSN: false, hideREQUIRETLS: false,
     onAuth, onMailFrom, onRcptTo,
     onData(stream, session, callback) {
       const content = [];

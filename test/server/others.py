@@ -19,7 +19,8 @@ import client
 from certificates import openssl
 from processes import (free_port, listens, need_root, program, read, user_ids,
                        write)
-from servers import USERS, Login, Secured, Server, fill
+from servers import (BOOKS, BOOKS_ASCII, USERS, Login, Secured, Server,
+                     fill)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, "..", "..", "build-servers")
@@ -196,7 +197,9 @@ smtp_accept_max = 0
 smtp_accept_max_per_connection = 0
 smtp_accept_queue_per_connection = 0
 smtp_accept_max_nonmail = 1000
-recipients_max = 1000
+recipients_max = @MOST@
+smtputf8_advertise_hosts = ${if eq{$received_port}{@SMALL@}{}{*}}
+smtp_etrn_command = /bin/true
 never_users =
 deliver_drop_privilege = true
 timezone = UTC
@@ -204,6 +207,7 @@ acl_smtp_helo = hello
 acl_smtp_mail = sender
 acl_smtp_rcpt = recipient
 acl_smtp_data = text
+acl_smtp_etrn = accept
 
 begin acl
 
@@ -235,7 +239,7 @@ begin routers
 
 users:
   driver = accept
-  domains = example.test
+  domains = example.test : @DOMAINS@
   local_parts = lsearch;@DIR@/users
   transport = maildir
 
@@ -293,6 +297,13 @@ class Exim(Other):
     BY_TLS = rb"\(TLS(1\.[23])\) tls TLS_"
     MECHS = ("CRAM-MD5", "PLAIN", "LOGIN")
     WHOM = rb" A=\w+:%s "
+    LESS = ("small", "legacy")
+    SEVEN = ("legacy",)
+    ASCII_ONLY = LESS
+    UTF8 = rb"with utf8esmtp"
+    REPORTS = "check_report"
+    MOST = ("smtp", 20, 22)
+    NODES = {"example.test": 250}
 
     def configure(self):
         need_root()
@@ -301,7 +312,8 @@ class Exim(Other):
         # Its own user starts it again, and may not be able to reach ours.
         self.exim = shutil.copy(packed, os.path.join(self.dir, "exim"))
         values = {**self.take_values(), "LIMIT": SMALL, "MIB": SIZE_MIB,
-                  "EXIM": self.exim,
+                  "EXIM": self.exim, "MOST": self.MOST[1],
+                  "DOMAINS": f"{BOOKS} : {BOOKS_ASCII}",
                   "SENDERS": exim_rules(self.SENDERS, "$sender_address"),
                   "RCPTS": exim_rules(
                       {w: r for w, r in WORDS.items()
@@ -312,7 +324,8 @@ class Exim(Other):
         self.conf = os.path.join(self.dir, "exim.conf")
         write(self.conf, fill(EXIM_CONF, values))
         write(f"{self.dir}/users", "".join(
-            f"{user}: {user}\n" for user in [*USERS, "datatemp", "spam"]))
+            f"{user}: {user}\n{user}ü: {user}ü\n"
+            for user in [*USERS, "datatemp", "spam"]))
         write(f"{self.dir}/passwords", "".join(
             f"{name}: {word}\n" for name, word in self.PEOPLE.items()))
         for name in ("spool", "mail"):
@@ -340,7 +353,7 @@ OPENSMTPD_CONF = """\
 table names file:@DIR@/names
 table passwords file:@DIR@/passwords
 smtp max-message-size @MIB@M
-smtp limit max-rcpt 10000
+smtp limit max-rcpt @MOST@
 smtp limit max-mails 100000
 @FILTERS@
 filter all chain { @CHAINED@ }
@@ -356,7 +369,7 @@ listen on 127.0.0.1 port @SUBMISSION@ tls-require auth <passwords> pki ours \
 listen on 127.0.0.1 port @SUBMISSIONS@ smtps auth <passwords> pki ours \
   hostname mx.example.test filter all
 action store maildir "@DIR@/mail/%{dest.user}/Maildir" virtual <names>
-match from any for domain example.test action store
+match from any for domain { example.test @BOOKS@ } action store
 """
 
 # All paths are compiled in: it sees a file system of its own. In that there is
@@ -389,6 +402,9 @@ class OpenSmtpd(Other):
     identifier, and keeps nothing of a line from a NUL on."""
     WORDS = {word: r for word, r in WORDS.items() if not r.final}
     NULL_SENDER = rb"Delivered-To:"
+    ASCII_ONLY = ("smtp",)
+    REPORTS = "check_report"
+    MOST = ("smtp", 30, 32)
     KEY = "rsa"
     RESUMES = False
     BY_TLS = rb"\(TLSv(1\.[23]):"
@@ -413,8 +429,8 @@ class OpenSmtpd(Other):
                     f'"{r.code} {r.enhanced} {r.text}"')
         self.conf = os.path.join(self.dir, "smtpd.conf")
         write(self.conf, fill(OPENSMTPD_CONF, {
-            **self.take_values(), "MIB": SIZE_MIB,
-            "FILTERS": "\n".join(filters.values()),
+            **self.take_values(), "MIB": SIZE_MIB, "MOST": self.MOST[1],
+            "BOOKS": BOOKS_ASCII, "FILTERS": "\n".join(filters.values()),
             "CHAINED": ", ".join(filters)}))
         os.chmod(self.conf, 0o600)
         write(f"{self.dir}/names", "@ opensmtpd\n")
@@ -484,6 +500,9 @@ class Chasquid(Other):
     have no business there (RFC 7686): nothing is to leave this machine.
     """
     SENDER = "sender@example.onion"
+    UTF8_SENDER = "bücher.onion"
+    # It leaves when a third command is wrong, even if that is the hundredth.
+    MOST = ("smtp", 101, 103)
     SECURED = ()
     CLEAR = ("--tls", "none")
     BY_TLS = rb"\(over SMTP, TLS-(1\.[23]), "
@@ -510,9 +529,11 @@ class Chasquid(Other):
         write(f"{self.conf}/chasquid.conf", fill(CHASQUID_CONF, values))
         deliver = f"{self.dir}/deliver"
         executable(deliver, fill(CHASQUID_DELIVER, values))
-        write(f"{self.conf}/domains/example.test/aliases", "".join(
-            f"{user}: | {deliver} {user}\n"
-            for user in [*USERS, "datatemp", "spam"]))
+        for domain in ("example.test", BOOKS):
+            write(f"{self.conf}/domains/{domain}/aliases", "".join(
+                f"{user}: | {deliver} {user}\n"
+                for user in [*USERS, *(f"{user}ü" for user in USERS),
+                             "datatemp", "spam"]))
         executable(f"{self.conf}/hooks/post-data", fill(CHASQUID_POST_DATA, {
             "CASES": "\n".join(
                 f"*{word}@*) echo '{r.enhanced} {r.text}';"
@@ -549,6 +570,11 @@ class Programmed(Other):
     BY_TLS = rb"Received: by TLSv(1\.[23])\r\n"
     SOCKETS = ("smtp_path", "lmtp_path", "lmtp_login_path")
     LINE_END = b"\r\n"
+    ADDED = (*Other.ADDED, b"x-seen:")
+    SAID_TO = ("smtp", "lmtp")
+    LESS = ("small", "legacy")
+    SEVEN = ("legacy",)
+    ASCII_ONLY = LESS
     MODES = PLAIN
 
     def configure(self):
@@ -559,7 +585,7 @@ class Programmed(Other):
         self.description = {
             "mail": f"{self.dir}/mail", "chain": values["CHAIN"],
             "key": values["KEY"], "ports": self.port, "paths": self.path,
-            "size": SIZE_MIB << 20, "small": SMALL,
+            "size": SIZE_MIB << 20, "small": SMALL, "most": (self.MOST or [None, 0])[1],
             "rcpts": {w: [r.code, f"{r.enhanced} {r.text}"]
                       for w, r in self.WORDS.items() if not r.final},
             "ends": {w: [r.code, f"{r.enhanced} {r.text}"]
@@ -593,6 +619,8 @@ class Aiosmtpd(Programmed):
     """aiosmtpd. legacy refuses EHLO; small takes SMALL octets. It takes lines
     of a thousand octets only."""
     REFUSED = {"a very long line": (500, None)}
+    EIGHT = rb"X-Seen: .*\"BODY=8BITMIME\""
+    UTF8 = rb"X-Seen: .*\"SMTPUTF8\""
 
     def configure(self):
         super().configure()
@@ -617,6 +645,13 @@ class NpmSmtpServer(Programmed):
     # It greets late, so there are fewer.
     LOGINS = ("submission", "submissions", "lmtp_login")
     MODES = PIPELINED
+    EIGHT = rb'"bodyType":"8bitmime"'
+    UTF8 = rb'"smtpUtf8":true'
+    REQUIRETLS = rb'"requireTLS":true'
+    REPORTS = "check_seen"
+    MOST = ("smtp", 30, 32)
+    BEHIND = ("small", rb'"ADDR":"192\.0\.2\.7"',
+              rb'"client":"spike\.example\.net","remote":"192\.0\.2\.9"')
     MECHS = ("CRAM-MD5", "XOAUTH2", "PLAIN", "LOGIN")
 
     def configure(self):

@@ -26,6 +26,11 @@ USERS = [f"user{n}" for n in range(1000)]
 # Those who may log in, with their passwords.
 PEOPLE = {"alice": "secret", "bob@example.test": "p@ss w0rd, ="}
 DELIVERY_TIMEOUT = 20
+# A domain in UTF-8, and its A-label (RFC 5890), beside example.test. There and
+# at the other the users have mail too; at the first also with an ü behind their
+# names, in mailboxes of that name.
+BOOKS = "bücher.test"
+BOOKS_ASCII = "xn--bcher-kva.test"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +102,33 @@ class Server:
     MASTER = None
     ACTING = ()
     WHOM = None
+    # Ports that offer all that it can, each with a protocol of its own, and
+    # others that offer less; of all these, those without 8BITMIME, and those
+    # without SMTPUTF8.
+    SAID_TO = ("smtp",)
+    LESS = ()
+    SEVEN = ()
+    ASCII_ONLY = ()
+    # What it writes on top of a message that came with BODY=8BITMIME, with
+    # SMTPUTF8 and with REQUIRETLS; None: it does not tell. Without the last it
+    # does not know that.
+    EIGHT = None
+    UTF8 = None
+    REQUIRETLS = None
+    # The domain of a sender in UTF-8.
+    UTF8_SENDER = BOOKS
+    # Which check of by_message.py says how it reports on deliveries; None: it
+    # does not offer that.
+    REPORTS = None
+    # A port, how many recipients it takes in a transaction, and a number to be
+    # tried; None: it takes any number.
+    MOST = None
+    # A port that knows XFORWARD and XCLIENT, and what it writes, into its log
+    # or on top of a message, of spike.example.com, 192.0.2.7, and of
+    # spike.example.net, 192.0.2.9.
+    BEHIND = None
+    # What ETRN is told to start, and the code of the reply.
+    NODES = {}
     # What tokens remark: one fits into a command with AUTH, the other does not.
     REMARKS = ("", "x" * 500)
 
@@ -149,6 +181,10 @@ class Server:
         return {name: Login(way.port,
                             "implicit" if way.implicit else "required")
                 for name, way in self.submission().items()}
+
+    def clear(self, name):
+        """The port of that name, without TLS."""
+        return Login(self.port[name], "none", "lmtp" in name)
 
     def without_tls(self):
         """A port for SMTP that knows nothing of TLS, or None."""
@@ -232,7 +268,7 @@ alias_maps =
 alias_database =
 local_recipient_maps =
 mydestination =
-virtual_mailbox_domains = example.test
+virtual_mailbox_domains = example.test @DOMAINS@
 virtual_mailbox_base = @DIR@/mail
 virtual_mailbox_maps = texthash:@DIR@/etc/mailboxes
 virtual_uid_maps = static:@UID@
@@ -241,6 +277,10 @@ virtual_minimum_uid = 1
 virtual_mailbox_limit = 0
 default_transport = discard:
 relay_transport = discard:
+# Accepted, and then it can't be delivered.
+transport_maps = inline:{ gone.test=failed: }
+relay_domains = relay.test
+fast_flush_domains = $relay_domains
 message_size_limit = 41943040
 # No header is to be rewritten or added to mail of this machine.
 local_header_rewrite_clients =
@@ -300,6 +340,12 @@ POSTFIX_MASTER = """\
 127.0.0.1:@CLEAR@ inet n - n - 50 smtpd
   -o smtpd_sasl_auth_enable=yes
   -o smtpd_sender_restrictions=permit_sasl_authenticated,reject
+127.0.0.1:@FEW@ inet n - n - 50 smtpd
+  -o smtpd_recipient_limit=3
+127.0.0.1:@BEHIND@ inet n - n - 50 smtpd
+  -o smtpd_authorized_xclient_hosts=127.0.0.1
+  -o smtpd_authorized_xforward_hosts=127.0.0.1
+  -o smtpd_relay_restrictions=reject_unauth_destination
 tlsmgr unix - - n 1000? 1 tlsmgr
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -310,6 +356,8 @@ trace unix - - n - 0 bounce
 proxymap unix - - n - - proxymap
 error unix - - n - - error
 retry unix - - n - - error
+failed unix - n n - - pipe user=nobody argv=/bin/false
+flush unix n - n 1000? 0 flush
 discard unix - - n - - discard
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
@@ -349,12 +397,21 @@ class Postfix(Server):
     which wants to see a certificate too, and stateful, which keeps sessions
     where starttls and smtps hand out tickets. The others know nothing of TLS.
     submission, submissions and clear take nothing before AUTH, for which they
-    need ask().
+    need ask(). few takes three recipients in a transaction, behind believes its
+    client that it is another. Mail to gone.test is accepted and then fails.
     """
     PORTS = ("smtp", "legacy", "small", "starttls", "required", "smtps",
-             "stateful", "acquainted", "submission", "submissions", "clear")
+             "stateful", "acquainted", "submission", "submissions", "clear",
+             "few", "behind")
     LOGLEVEL = 1
     WHOM = rb"\(Authenticated sender: %s\)"
+    LESS = SEVEN = ASCII_ONLY = ("legacy",)
+    UTF8 = rb"with UTF8SMTP"
+    REPORTS = "check_report"
+    MOST = ("few", 3, 8)
+    BEHIND = ("behind", rb"orig_client=spike\.example\.com\[192\.0\.2\.7\]",
+              rb"Received: from \S+ \(spike\.example\.net \[192\.0\.2\.9\]\)")
+    NODES = {"relay.test": 250, "@relay.test": 250, "other.test": 459}
 
     def configure(self):
         need_root()
@@ -369,6 +426,7 @@ class Postfix(Server):
         values = {
             "DIR": self.dir, "UID": uid, "GID": gid, "KEY": key, "CHAIN": chain,
             "CA": self.ca, "LOGLEVEL": self.LOGLEVEL,
+            "DOMAINS": f"{BOOKS} {BOOKS_ASCII}",
             **{name.upper(): port for name, port in self.port.items()},
             "PROTOCOLS": "all" if self.ipv6 else "ipv4",
             "KEYWORDS": "chunking,pipelining,smtputf8,dsn,starttls,8bitmime,"
@@ -386,8 +444,10 @@ class Postfix(Server):
         write(f"{self.etc}/master.cf", master)
         write(f"{self.etc}/main.cf", fill(POSTFIX_MAIN, values))
         write(f"{self.etc}/mailboxes", "".join(
-            f"{user}@example.test {user}/Maildir/\n"
-            for user in [*USERS, "datatemp", "spam"]))
+            f"{user}@{domain} {user}/Maildir/\n"
+            for user in [*USERS, "datatemp", "spam"]
+            for domain in ("example.test", BOOKS, BOOKS_ASCII)) + "".join(
+                f"{user}ü@{BOOKS} {user}ü/Maildir/\n" for user in USERS))
         write(f"{self.etc}/senders", POSTFIX_SENDERS)
         write(f"{self.etc}/rcpts", POSTFIX_RCPTS)
         write(f"{self.etc}/ends", POSTFIX_ENDS)
@@ -575,6 +635,7 @@ class Dovecot(Server):
     """
     PORTS = ("lmtp", "lmtps", "submission", "submissions")
     UNKNOWN = "nobody"
+    SAID_TO = ASCII_ONLY = ("lmtp",)
     RESUMES = None  # each process has a key of its own, and may be new
     VERDICTS = {"full": ("rejected", 552), "broken": ("deferred", 451)}
     MECHS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "OAUTHBEARER",
@@ -618,7 +679,10 @@ class Dovecot(Server):
             f"{name}:{{PLAIN}}{word}\n" for name, word in self.PEOPLE.items()))
         write(f"{self.dir}/masters", ":{PLAIN}".join(self.MASTER) + "\n")
         write(f"{self.dir}/users", DOVECOT_USERS + "".join(
-            f"{user}:{{PLAIN}}x::::::\n" for user in (*USERS, *self.PEOPLE)))
+            f"{user}:{{PLAIN}}x::::::\n" for user in (*USERS, *self.PEOPLE)) +
+              "".join(f"{user}@{domain}:{{PLAIN}}x::::{self.dir}/mail/{user}::\n"
+                      for user in USERS
+                      for domain in ("example.test", BOOKS_ASCII)))
         for name in ("mail", "state"):
             os.mkdir(f"{self.dir}/{name}")
             os.chown(f"{self.dir}/{name}", uid, gid)

@@ -3,6 +3,7 @@
 and stored is what was sent. Arguments: TOOL SINK."""
 import client
 import by_auth
+import by_message
 import by_tls
 from client import MODES, Case
 from servers import Dovecot
@@ -195,6 +196,13 @@ def stored(case, message, options):
 
 class Tls(by_tls.Tests):
     """The same by TLS."""
+
+    def setUp(self):
+        self.server = dovecot
+
+
+class Messages(by_message.Tests):
+    """What is said of a message."""
 
     def setUp(self):
         self.server = dovecot

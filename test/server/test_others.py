@@ -8,6 +8,7 @@ import sys
 
 import client
 import by_auth
+import by_message
 import others
 import by_tls
 from client import SHORT, Case, send
@@ -334,6 +335,13 @@ def word_alone(case, word, way, options):
 
 class Tls(by_tls.Tests):
     """The same by TLS."""
+
+    def setUp(self):
+        self.server = server
+
+
+class Messages(by_message.Tests):
+    """What is said of a message."""
 
     def setUp(self):
         self.server = server

@@ -9,6 +9,7 @@ import unittest
 import client
 import processes
 import by_auth
+import by_message
 import by_tls
 from client import MODES, Case, send
 from recorder import CLOSE, DRIP, SILENT, Recorder
@@ -444,6 +445,13 @@ class Tls(by_tls.Tests):
                    "1")
         self.check_sent(got, "timeout", 75)
         self.assertEqual(got.report["stage"], "GREETING")
+
+
+class Messages(by_message.Tests):
+    """What is said of a message."""
+
+    def setUp(self):
+        self.server = postfix
 
 
 class Auth(by_auth.Tests):

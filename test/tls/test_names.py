@@ -5,6 +5,7 @@ import unittest
 
 import above  # noqa: F401
 import certs
+import client
 import processes
 import world
 from certs import HOST, Spec, dns
@@ -152,7 +153,7 @@ class Names(Case):
         name = "münchen.example.test"
         with Server(implicit(), context("IDN")) as server:
             got = world.driver().one(world.job(server, name=name))
-            if not world.IDN:
+            if not client.IDN:
                 self.check_status(got, "ETLS")
                 self.assertEqual((got["cause"], got["tls"]),
                                  ("ENOTSUP", None))

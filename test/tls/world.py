@@ -22,8 +22,6 @@ LMTP, NO_PIPELINING, NO_CHUNKING = 1, 2, 4
  WEAK, REVOKED, WRONG_PIN, NO_TRUST, REFUSED, OTHER) = (
      1 << n for n in range(13))
 
-IDN = os.environ.get("UVSMTP_TEST_IDN") != "0"
-
 _driver = []
 
 
