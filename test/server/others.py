@@ -302,6 +302,8 @@ class Exim(Other):
     ASCII_ONLY = LESS
     UTF8 = rb"with utf8esmtp"
     REPORTS = "check_report"
+    # As they were sent (RFC 3461 4).
+    QUOTED = ("a+2Bb+3Dc+20d", "rfc822;first+3Done+2B1@example.test")
     MOST = ("smtp", 20, 22)
     NODES = {"example.test": 250}
 
@@ -404,6 +406,7 @@ class OpenSmtpd(Other):
     NULL_SENDER = rb"Delivered-To:"
     ASCII_ONLY = ("smtp",)
     REPORTS = "check_report"
+    QUOTED = (None, None)
     MOST = ("smtp", 30, 32)
     KEY = "rsa"
     RESUMES = False
@@ -502,7 +505,7 @@ class Chasquid(Other):
     SENDER = "sender@example.onion"
     UTF8_SENDER = "bücher.onion"
     # It leaves when a third command is wrong, even if that is the hundredth.
-    MOST = ("smtp", 101, 103)
+    MOST = ("smtp", 101, 102)
     SECURED = ()
     CLEAR = ("--tls", "none")
     BY_TLS = rb"\(over SMTP, TLS-(1\.[23]), "

@@ -120,6 +120,8 @@ class Server:
     # Which check of by_message.py says how it reports on deliveries; None: it
     # does not offer that.
     REPORTS = None
+    # How a report has the sender's name for the message, and whom it was for.
+    QUOTED = ("a+b=c d", "rfc822;first=one+1@example.test")
     # A port, how many recipients it takes in a transaction, and a number to be
     # tried; None: it takes any number.
     MOST = None
