@@ -13,7 +13,7 @@ import by_message
 import by_tls
 from client import MODES, Case, send
 from recorder import CLOSE, DRIP, SILENT, Recorder
-from servers import Dovecot, Postfix, Secured
+from servers import BOOKS, Dovecot, Postfix, Secured
 
 postfix = None
 
@@ -453,6 +453,72 @@ class Messages(by_message.Tests):
     def setUp(self):
         self.server = postfix
 
+    def reports(self, s, to, **params):
+        """What comes back of a message: for each report who is in it, with what
+        became of the message and whom it was for, and the report."""
+        sender = self.box()
+        answer = s.ask("message", {
+            "from": sender[1], "to": to, "text": "Subject: x\n\nis back\n",
+            "params": {"envid": "one", **params}})
+        self.check_accepted(answer)
+        found = []
+        for report in postfix.stored(sender[0], 2):
+            ours, *theirs = by_message.delivery_status(report)
+            self.assertEqual(ours["original-envelope-id"], "one")
+            found.append(([(block["action"], block["original-recipient"])
+                           for block in theirs], report))
+        return sorted(found)
+
+    def test_some_reports(self):
+        """Each recipient with a wish of its own, two of which are for a
+        report; and what that has of the message."""
+        good, bad = [self.box()[1] for _ in range(2)], [
+            f"{name}@gone.test" for name in ("one", "two", "three")]
+        to = [{"address": address, "notify": notify} for address, notify in zip(
+            good + bad, (by_message.SUCCESS, by_message.NEVER,
+                         by_message.FAILURE, by_message.NEVER,
+                         by_message.SUCCESS))]
+        with self.session("smtp") as s:
+            for ret in by_message.RET_FULL, by_message.RET_HDRS:
+                (done, _), (failed, report) = self.reports(s, to, ret=ret)
+                self.assertEqual(done, [("delivered", f"rfc822;{good[0]}")])
+                self.assertEqual(failed, [("failed", f"rfc822;{bad[0]}")])
+                self.assertEqual(b"is back" in report,
+                                 ret == by_message.RET_FULL)
+
+    def test_utf8_reports(self):
+        """Whom a message was for, in UTF-8 (RFC 6533 3)."""
+        box = postfix.user()
+        address = f"{box}ü@{BOOKS}"
+        to = [{"address": address, "orcpt": address},
+              {"address": "one@gone.test", "orcpt": "grüße+=@example.test"}]
+        with self.session("smtp") as s:
+            found = self.reports(s, to, notify=by_message.SUCCESS |
+                                 by_message.FAILURE)
+        self.assertEqual([rows for rows, _ in found], [
+            [("delivered", f"utf-8;{address}")],
+            [("failed", "utf-8;grüße+=@example.test")]])
+
+    def test_too_many_for_all(self):
+        """What would need further transactions is nothing."""
+        _, addresses = map(list, zip(*(self.box() for _ in range(4))))
+        with self.session("few") as s:
+            answer = self.message(s, addresses,
+                                  flags=by_message.ALL_OR_NOTHING)
+            self.assertEqual((answer["error"], answer["outcome"]),
+                             ("ERECIPIENTS", "deferred"), answer)
+            self.assertEqual([row[2] for row in answer["recipients"]],
+                             ["deferred"] * 4)
+            self.check_accepts(s)
+            self.assertEqual(len(s.sent("BDAT")), 1)
+
+    def test_too_large(self):
+        """More than the server says that it takes."""
+        with self.session("small") as s:
+            self.check_refused(s, "ENOTSUPPORTED", "EMSGSIZE",
+                               [self.box()[1]], "x" * 70 * 1000)
+            self.check_accepts(s)
+
 
 class Auth(by_auth.Tests):
     """Those who log in: Postfix asks Dovecot about them."""
@@ -464,6 +530,22 @@ class Auth(by_auth.Tests):
         # Not before Postfix has ended, which does not let go of it.
         unittest.addModuleCleanup(dovecot.stop)
         postfix.ask(dovecot)
+
+    def test_submitter(self):
+        """AUTH= of MAIL says who has submitted a message (RFC 4954 5)."""
+        way = postfix.logins()["submission"]
+        with by_message.Session(postfix, way, credentials=self.first()) as s:
+            for auth, sent in (("a=b+c@example.test", "a+3Db+2Bc@example.test"),
+                               ("", "<>")):
+                answer = s.got("message", {
+                    "from": client.SENDER, "text": by_message.ASCII,
+                    "to": [f"{postfix.user()}@example.test"],
+                    "params": {"auth": auth}})
+                self.assertEqual(answer["outcome"], "accepted")
+                self.assertIn(f"AUTH={sent}", s.sent("MAIL")[-1].split(" "))
+                # It says who that was, but not that nobody knows.
+                if auth:
+                    self.assertIn(f"sasl_sender={sent}\n".encode(), s.logged())
 
 
 if __name__ == "__main__":
