@@ -29,6 +29,7 @@ enum {
   OPT_SIZE,
   OPT_GREETING,
   OPT_REJECT_RCPT_AFTER,
+  OPT_OFFER,
   OPT_SCRIPT,
   OPT_STORE,
   OPT_TLS_CERT,
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
     {"size", required_argument, NULL, OPT_SIZE},
     {"greeting", required_argument, NULL, OPT_GREETING},
     {"reject-rcpt-after", required_argument, NULL, OPT_REJECT_RCPT_AFTER},
+    {"offer", required_argument, NULL, OPT_OFFER},
     {"script", required_argument, NULL, OPT_SCRIPT},
     {"store", required_argument, NULL, OPT_STORE},
     {"tls-cert", required_argument, NULL, OPT_TLS_CERT},
@@ -76,6 +78,10 @@ static const char usage[] =
     "  --size N                 refuse messages of more than N octets\n"
     "  --greeting TEXT          text behind the 220\n"
     "  --reject-rcpt-after N    452 to every recipient after N in a message\n"
+    "  --offer LINE             offer that too: \"LIMITS RCPTMAX=2 "
+    "MAILMAX=3\",\n"
+    "                           DSN, REQUIRETLS, \"DELIVERBY 60\" ...; their\n"
+    "                           parameters are taken, and LIMITS holds\n"
     "  --script FILE            lines \"PREFIX REPLY\" that override replies "
     "to\n"
     "                           commands, to GREETING and to DOT; the last\n"
@@ -128,6 +134,8 @@ static int set_option(struct sink* s, int opt, const char* arg) {
       return set_number("size", arg, &s->opt.size_limit);
     case OPT_REJECT_RCPT_AFTER:
       return set_number("reject-rcpt-after", arg, &s->opt.rcpt_limit);
+    case OPT_OFFER:
+      return sink_offer(s, arg);
     case OPT_COUNT:
       return set_number("count", arg, &s->opt.count);
     case OPT_GREETING:
@@ -218,7 +226,7 @@ static int parse_options(struct sink* s, int argc, char** argv) {
 static size_t make_ehlo(const struct sink* s, bool starttls, char* to,
                         size_t cap) {
   const struct sink_options* o = &s->opt;
-  char lines[8][48];
+  char lines[8 + SINK_OFFERS][SINK_OFFER_CAP];
   size_t n = 0;
   size_t len = 0;
 
@@ -233,6 +241,8 @@ static size_t make_ehlo(const struct sink* s, bool starttls, char* to,
   if (o->enhanced)
     snprintf(lines[n++], sizeof(lines[0]), "ENHANCEDSTATUSCODES");
   if (starttls) snprintf(lines[n++], sizeof(lines[0]), "STARTTLS");
+  for (size_t i = 0; i < o->noffers; i++)
+    snprintf(lines[n++], sizeof(lines[0]), "%s", o->offers[i]);
   for (size_t i = 0; i < n; i++)
     len += (size_t)snprintf(to + len, cap - len, "250%c%s\r\n",
                             i + 1 < n ? '-' : ' ', lines[i]);

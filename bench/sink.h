@@ -8,6 +8,7 @@
  *   sink_loop.c    epoll: accept, read, write, pauses, closing
  *   sink_smtp.c    commands and the state machine (RFC 5321, 2033)
  *   sink_path.c    the arguments of MAIL and RCPT
+ *   sink_offer.c   extensions that it offers when told to
  *   sink_body.c    message text: DATA, BDAT (RFC 3030), the verdict at its end
  *   sink_store.c   transactions and what is kept of a message
  *   sink_script.c  scripted replies and the words that refuse
@@ -34,6 +35,9 @@
 #define SINK_PAUSE_MS 1000
 #define SINK_RCPT_CAP 100000
 #define SINK_LISTENERS 16
+#define SINK_OFFERS 8
+#define SINK_OFFER_CAP 200
+#define SINK_EHLO_CAP (256 + SINK_OFFERS * (SINK_OFFER_CAP + 8))
 
 /* A reply in both forms, with and without its enhanced status code. */
 struct sink_reply {
@@ -137,6 +141,7 @@ struct sink_conn {
   char tail[2];      /* the two octets before those that come next */
   uint64_t left;     /* octets of the chunk that are yet to come */
   uint64_t id;
+  uint64_t mails; /* that were accepted */
   int64_t due;
   struct sink_txn* txn;
   struct sink_tls* tls;             /* NULL: clear text */
@@ -163,7 +168,10 @@ struct sink_options {
   bool smtputf8;
   bool enhanced;
   uint64_t size_limit;
-  uint64_t rcpt_limit;
+  uint64_t rcpt_limit; /* recipients in a message; 0: none */
+  uint64_t mail_limit; /* messages in a session; 0: none */
+  const char* offers[SINK_OFFERS];
+  size_t noffers;
   uint64_t count;
   const char* greeting;
   const char* store;
@@ -191,9 +199,9 @@ struct sink {
   size_t nspare;
   struct sink_buf out; /* replies of this batch */
   char* read;          /* SINK_LINE_CAP and SINK_READ_SIZE octets */
-  char ehlo[256];
+  char ehlo[SINK_EHLO_CAP];
   size_t nehlo;
-  char ehlo_tls[256]; /* the same, with STARTTLS */
+  char ehlo_tls[SINK_EHLO_CAP]; /* the same, with STARTTLS */
   size_t nehlo_tls;
   struct sink_tls_server* tls; /* NULL: none is offered */
   uint64_t next_file;
@@ -263,10 +271,14 @@ struct sink_path {
 };
 bool sink_path_parse(const char* p, size_t n, const char* keyword,
                      struct sink_path* out);
-const struct sink_reply* sink_mail_params(const struct sink* s,
-                                          const struct sink_conn* c,
-                                          const struct sink_path* path,
-                                          bool* utf8);
+const struct sink_reply* sink_params(const struct sink* s,
+                                     const struct sink_conn* c,
+                                     const struct sink_path* path, bool rcpt,
+                                     bool* utf8);
+
+/* sink_offer.c */
+int sink_offer(struct sink* s, const char* line);
+bool sink_offer_has(const struct sink* s, bool rcpt, const char* p, size_t n);
 
 /* sink_body.c */
 void sink_text_begin(struct sink_conn* c);

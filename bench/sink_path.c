@@ -76,8 +76,11 @@ bool sink_path_parse(const char* p, size_t n, const char* keyword,
   p += end;
   n -= end;
   if (n > 0 && *p != ' ') return false;
-  for (size_t i = 0; i < n; i++)
-    if (p[i] < ' ' || p[i] > '~') return false;
+  for (size_t i = 0; i < n; i++) {
+    if ((unsigned char)p[i] < ' ' || p[i] == 0x7f) return false;
+    if ((unsigned char)p[i] >= 0x80) out->utf8 = true;
+  }
+  if (out->utf8 && !sink_utf8(p, n)) return false;
   for (; n > 0 && *p == ' '; n--) p++;
   for (; n > 0 && p[n - 1] == ' '; n--) continue;
   out->params = p;
@@ -86,13 +89,15 @@ bool sink_path_parse(const char* p, size_t n, const char* keyword,
 }
 
 static const struct sink_reply* one_param(const struct sink* s, const char* p,
-                                          size_t n, bool* utf8) {
+                                          size_t n, bool rcpt, bool* utf8) {
   const char* eq = memchr(p, '=', n);
   size_t nkey = eq == NULL ? n : (size_t)(eq - p);
   const char* value = eq == NULL ? p + n : eq + 1;
   size_t nvalue = n - (size_t)(value - p);
   uint64_t size;
 
+  if (sink_offer_has(s, rcpt, p, nkey)) return NULL;
+  if (rcpt) return &unsupported;
   if (s->opt.size && sink_is(p, nkey, "SIZE")) {
     if (!sink_number(value, nvalue, &size)) return &bad_value;
     if (s->opt.size_limit > 0 && size > s->opt.size_limit) return &too_big;
@@ -110,11 +115,12 @@ static const struct sink_reply* one_param(const struct sink* s, const char* p,
   return &unsupported;
 }
 
-/* NULL, or why MAIL is refused. A client that said HELO has no parameters. */
-const struct sink_reply* sink_mail_params(const struct sink* s,
-                                          const struct sink_conn* c,
-                                          const struct sink_path* path,
-                                          bool* utf8) {
+/* NULL, or why MAIL or RCPT is refused. A client that said HELO has no
+ * parameters. */
+const struct sink_reply* sink_params(const struct sink* s,
+                                     const struct sink_conn* c,
+                                     const struct sink_path* path, bool rcpt,
+                                     bool* utf8) {
   const char* p = path->params;
   size_t n = path->nparams;
   const struct sink_reply* bad = NULL;
@@ -124,7 +130,7 @@ const struct sink_reply* sink_mail_params(const struct sink* s,
     const char* blank = memchr(p, ' ', n);
     size_t used = blank == NULL ? n : (size_t)(blank - p);
 
-    if (used > 0) bad = one_param(s, p, used, utf8);
+    if (used > 0) bad = one_param(s, p, used, rcpt, utf8);
     if (blank != NULL) used++;
     p += used;
     n -= used;

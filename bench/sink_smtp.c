@@ -39,12 +39,12 @@ static const struct sink_reply no_rcpt =
     SINK_REPLY("503", "5.5.1", "RCPT first");
 static const struct sink_reply no_valid =
     SINK_REPLY("554", "5.5.1", "No valid recipients");
-static const struct sink_reply no_params =
-    SINK_REPLY("555", "5.5.4", "Unsupported parameter");
 static const struct sink_reply needs_utf8 =
     SINK_REPLY("553", "5.6.7", "The address needs SMTPUTF8");
 static const struct sink_reply too_many =
     SINK_REPLY("452", "4.5.3", "Too many recipients");
+static const struct sink_reply no_more =
+    SINK_REPLY("421", "4.7.0", "Too many messages in a session");
 static const struct sink_reply go_secure =
     SINK_REPLY("220", "2.0.0", "Ready to start TLS");
 static const struct sink_reply is_secure =
@@ -138,7 +138,7 @@ static void do_mail(struct sink* s, struct sink_conn* c, const char* arg,
   else if (!sink_path_parse(arg, n, "FROM:", &path))
     bad = &syntax;
   else if (c->rule == NULL)
-    bad = sink_mail_params(s, c, &path, &utf8);
+    bad = sink_params(s, c, &path, false, &utf8);
   if (bad == NULL && c->rule == NULL) {
     word = sink_word_find(path.address, path.nlocal, true);
     if (path.utf8 && !utf8)
@@ -146,10 +146,14 @@ static void do_mail(struct sink* s, struct sink_conn* c, const char* arg,
     else if (word != 0)
       bad = &sink_word(word)->reply;
   }
+  if (bad == NULL && s->opt.mail_limit > 0 && c->mails >= s->opt.mail_limit)
+    bad = &no_more;
   if (bad != NULL) {
     sink_say(s, c, bad);
+    if (bad == &no_more && c->mode < MODE_QUIT) c->mode = MODE_DROP;
     return;
   }
+  c->mails++;
   c->txn = sink_txn_new(s);
   c->txn->utf8 = utf8 || c->rule != NULL;
   sink_txn_from(s, c->txn, &path);
@@ -162,11 +166,13 @@ static const struct sink_reply* judge_rcpt(const struct sink* s,
                                            const struct sink_path* path,
                                            unsigned char* word) {
   struct sink_txn* t = c->txn;
+  const struct sink_reply* bad;
 
   t->tried = true;
   if (t->nrcpt >= SINK_RCPT_CAP) return &too_many;
   if (c->rule != NULL) return NULL;
-  if (path->nparams > 0) return &no_params;
+  bad = sink_params(s, c, path, true, NULL);
+  if (bad != NULL) return bad;
   if (path->utf8 && !t->utf8) return &needs_utf8;
   *word = sink_word_find(path->address, path->nlocal, false);
   if (*word != 0 && sink_word(*word)->effect <= WORD_CLOSE)

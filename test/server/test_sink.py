@@ -292,6 +292,52 @@ def test_machine():
     same("and counted", s.summary["early"], "1")
 
 
+def test_offers(tmp):
+    folder = tmp + "/offers"
+    offers = ("DSN", "DELIVERBY 60", "FUTURERELEASE 9 2030-01-01T00:00:00Z",
+              "MT-PRIORITY MIXER", "REQUIRETLS",
+              "LIMITS MAILMAX=2 RCPTMAX=2 RCPTDOMAINMAX=1")
+    with sink("--store", folder, *(word for offer in offers
+                                   for word in ("--offer", offer))) as s:
+        c = Raw(s.at["smtp"], "EHLO me")
+        same("what is offered",
+             [line[4:] for line in c.hello.split("\n")][-len(offers):],
+             list(offers))
+        mail = ("RET=HDRS ENVID=x BY=60;R HOLDFOR=9 holduntil=x "
+                "MT-PRIORITY=3 REQUIRETLS")
+        rcpt = "NOTIFY=NEVER ORCPT=utf-8;\u00e9@b"
+        for line, code in (
+                ("MAIL FROM:<a@b> NOTIFY=NEVER", 555),
+                ("MAIL FROM:<a@b> AUTH=<>", 555),
+                ("MAIL FROM:<a@b> RE", 555), ("MAIL FROM:<a@b> RET=\xff", 501),
+                ("MAIL FROM:<a@b> RET=\u00e9", 553),
+                ("MAIL FROM:<a@b> SMTPUTF8 " + mail, 250),
+                ("RCPT TO:<a@b> ENVID=x", 555),
+                ("RCPT TO:<a@b> SMTPUTF8", 555), ("RCPT TO:<a@b> " + rcpt, 250),
+                ("RCPT TO:<nouser@b>", 550), ("RCPT TO:<b@b>", 250),
+                ("RCPT TO:<c@b>", 452), ("BDAT 0 LAST", 250),
+                ("MAIL FROM:<a@b>", 250), ("RCPT TO:<b@b>", 250),
+                ("MAIL FROM:<a@b>", 503), ("RSET", 250),
+                ("MAIL FROM:<a@b>", 421)):
+            octets = line.encode("latin-1" if "\xff" in line else "utf-8")
+            c.send(octets + b"\r\n")
+            same("%r" % line, c.codes(1), [code])
+        same("and it closes", c.ended(), b"")
+        c.close()
+        _, env = stored(folder, 1)
+        same("stored parameters",
+             (env["mail_params"], env["recipient_params"]),
+             (["SMTPUTF8", *mail.split()], [rcpt.split(), []]))
+        c = Raw(s.at["smtp"], "EHLO me")
+        same("another session begins anew", c.code("MAIL FROM:<a@b>"), 250)
+        c.close()
+    with sink() as s:
+        c = Raw(s.at["smtp"], "EHLO me")
+        for param in mail.split():
+            same("no " + param, c.code("MAIL FROM:<a@b> " + param), 555)
+        c.close()
+
+
 def test_pipelining(tmp):
     folder = tmp + "/pipe"
     with sink("--store", folder) as s:
@@ -642,6 +688,9 @@ def test_start():
     same("--help", run("--help"), 0)
     same("an unknown option", run("--frobnicate"), 64)
     same("an argument", run("x"), 64)
+    for line in "", " DSN", "D\rSN", "\u00e9", "x" * 200:
+        same("offer %r" % line, run("--offer", line), 64)
+    same("too many offers", run(*["--offer", "x"] * 9), 64)
     for where in ("0.0.0.0:0", "192.0.2.1:0", "[::]:0", "example.org:25",
                   "127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536", ":0"):
         same("listen on " + where, run("--listen", where), 64)
@@ -691,6 +740,7 @@ def main():
         test_machine()
         test_words()
         test_smtplib(tmp)
+        test_offers(tmp)
         test_pipelining(tmp)
         test_backpressure()
         test_dots(tmp)
