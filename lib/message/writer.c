@@ -29,6 +29,7 @@ void uvsmtp__write_string(uvsmtp__writer_t* w, const char* text) {
 void uvsmtp__write_line_end(uvsmtp__writer_t* w) {
   uvsmtp__write(w, "\r\n", 2);
   w->column = w->start = 0;
+  w->encoded = 0;
 }
 
 void uvsmtp__write_name(uvsmtp__writer_t* w, const char* name) {
@@ -40,7 +41,8 @@ void uvsmtp__write_name(uvsmtp__writer_t* w, const char* name) {
 void uvsmtp__write_blank(uvsmtp__writer_t* w, size_t n) {
   /* What fits into no line may as well stand behind the field's name. */
   int hopeless = w->column == w->start && n >= LINE_MAX;
-  if (w->column + 1 + n > LINE_MAX && !hopeless) uvsmtp__write_line_end(w);
+  size_t most = w->encoded ? ENCODED_MAX : LINE_MAX;
+  if (w->column + 1 + n > most && !hopeless) uvsmtp__write_line_end(w);
   uvsmtp__write(w, " ", 1);
 }
 
@@ -165,6 +167,7 @@ void uvsmtp__write_encoded(uvsmtp__writer_t* w, const char* text, size_t len) {
     else
       write_q(w, text, n);
     uvsmtp__write(w, "?=", 2);
+    w->encoded = 1;
     text += n;
     len -= n;
   }

@@ -14,6 +14,7 @@ typedef struct uvsmtp__writer_s {
   size_t len;    /* octets in all */
   size_t column; /* octets of the line */
   size_t start;  /* column behind the name of the field */
+  int encoded;   /* there is an encoded-word in the line */
 } uvsmtp__writer_t;
 
 void uvsmtp__write(uvsmtp__writer_t* w, const char* text, size_t len);

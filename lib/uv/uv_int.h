@@ -5,6 +5,7 @@
  *   env.c        read buffer, free lists, deadlines, fresh stacks
  *   session.c    the public calls of a session, its end
  *   send.c       messages and commands of extensions
+ *   compose.c    a message of now
  *   look.c       what can be asked of a session, and set
  *   file.c       body sources over files, with stream.c
  *   printer.c    the ready-made trace function

@@ -227,6 +227,9 @@ class Message(Case):
                 self.assertEqual(last_stored()[1]["recipients"], who)
                 self.assertEqual(out, "".join(
                     f"from {ME} to {each}: accepted\n" for each in who))
+                if len(text) < 100:  # all of it was seen before MAIL
+                    self.assertIn(f"SIZE={len(seen + text)}",
+                                  last_stored()[1]["mail_params"])
 
     def test_of_no_interest(self):
         """What is given need not make sense in the header."""

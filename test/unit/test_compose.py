@@ -84,8 +84,8 @@ class Compose(unittest.TestCase):
                 # Nothing that could have been folded.
                 self.assertNotIn(b" ", line.split(b": ")[-1].strip(), line)
             self.assertRegex(line, rb"\A(?:[A-Z][A-Za-z-]*:|[ \t]+[^ \t])")
-            if b"=?" in line:
-                self.assertLessEqual(len(line), 78)
+            if b" =?" in line:  # RFC 2047 2
+                self.assertLessEqual(len(line), 76)
         message = email.message_from_bytes(data, policy=email.policy.default)
         self.assertEqual(message.defects, [])
         names = [name.lower() for name in message.keys()]
@@ -238,12 +238,20 @@ class Compose(unittest.TestCase):
                 "a@b.example, Bo <b@b.example>, c@b.example",
             "<@route.example:z@a.example>": "z@a.example",
             "z @ a . example": "z@a.example",
+            "l" * 64 + "@" + "d" * 60 + ".example":
+                "l" * 64 + "@" + "d" * 60 + ".example",
+            "x" * 77 + " <z@a.example>": "x" * 77 + " <z@a.example>",
+            "x" * 78 + " <z@a.example>":
+                "=?utf-8?q?" + "x" * 60 + "?= =?utf-8?q?" + "x" * 18 +
+                "?= <z@a.example>",
         }
         drafts = [{"from": ME, "to": to} for to in cases]
         for (to, wanted), (status, data) in zip(cases.items(), compose(drafts)):
             with self.subTest(to=to):
                 self.assertEqual(status, 0)
+                self.read(data)
                 self.assertEqual(self.raw(data, "To"), " " + wanted)
+                self.assertNotIn(b"To:\r\n " + b"l" * 64, data)
 
     def test_no_list(self):
         """A list with nobody in it is no field; From needs somebody."""
