@@ -83,8 +83,9 @@ def senders():
         "one recipient given as a string": header(HEAD, to="a@example.net"),
         "recipients given, To is missing": header(ME, to=["a@example.net"]),
         "recipients given, To is malformed": header(
-            ME + b"To: you@@example.net\r\n", "judged whole",
-            to=["a@example.net"]),
+            ME + b"To: you@@example.net\r\n", to=["a@example.net"]),
+        "sender given, From is malformed": header(
+            b"From: me@@example.org\r\n" + YOU, sender="o@example.org"),
         "both given, no header": case(
             b"hello\r\n", "blank line", sender="me@example.org",
             to=["you@example.net"]),
@@ -286,6 +287,8 @@ def resent():
         "resent twice, both given": header(
             date + date + HEAD, "not asked", sender="o@example.org",
             to=["a@example.net"], ours=["a@example.net"]),
+        "resent twice, recipients given": header(
+            date + date + HEAD, "resent twice", to=["a@example.net"]),
         "no Resent-Date": header(one + HEAD),
         "an empty Resent-Date": header(
             b"Resent-Date:\r\n" + one + HEAD, "blanks"),
