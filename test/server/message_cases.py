@@ -387,7 +387,7 @@ def eight_bits():
             b"From: Zo\xeb <me@example.org>\r\n" + YOU, "BODY"),
         "a long field in UTF-8": header(
             HEAD + b"X: " + "Grüße ".encode() * 30 + b"\r\n", "BODY"),
-        "a comment in UTF-8": smtp(
+        "a comment in UTF-8": header(
             ME + "To: (ü) you@example.net\r\n".encode(), "BODY"),
         "UTF-8, a local part": smtp(
             ME + "To: jürgen@example.net\r\n".encode(), "order"),
