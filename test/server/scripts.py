@@ -432,6 +432,7 @@ def messages():
              3: unsaid("RSET's reply", "SMTPServerDisconnected",
                        connected=False)},
             wire=(Wire("RSET's reply", ["NOOP"], []),)),
+        # smtplib: 38
         "nobody": session(
             ("sendmail", ME, [], TEXT), SEND,
             differs={1: differs("nobody", cls="refused EINVAL", refused=None,
