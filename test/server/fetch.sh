@@ -15,10 +15,10 @@ fetch_servers() {
   local cache=$servers
   mkdir -p "$cache"
   # Most often they all can be had: that is one run of apt-get.
-  (packages dovecot-core dovecot-lmtpd dovecot-submissiond postfix \
-    python3-aiosmtpd) || true
+  (packages dovecot-core dovecot-imapd dovecot-lmtpd dovecot-submissiond \
+    postfix python3-aiosmtpd) || true
   attempt postfix installed postfix postfix
-  attempt dovecot installed dovecot dovecot-core dovecot-lmtpd \
+  attempt dovecot installed dovecot dovecot-core dovecot-imapd dovecot-lmtpd \
     dovecot-submissiond
   attempt aiosmtpd installed aiosmtpd python3-aiosmtpd
   fetch exim unpack exim4-daemon-light usr/sbin/exim4 Debian-exim

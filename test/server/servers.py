@@ -514,7 +514,7 @@ state_dir = @DIR@/state
 instance_name = uvs-@LMTP@
 log_path = @DIR@/log
 listen = 127.0.0.1
-protocols = lmtp submission
+protocols = lmtp submission imap
 hostname = mx.example.test
 postmaster_address = postmaster@example.test
 ssl = yes
@@ -587,6 +587,17 @@ service submission-login {
     ssl = yes
   }
 }
+service imap-login {
+  inet_listener imap {
+    port = @IMAP@
+  }
+  inet_listener imaps {
+    port = 0
+  }
+}
+# A mailbox has keys for its URLs, and submission may fetch by these.
+imap_urlauth_host = mx.example.test
+mail_attribute_dict = file:%h/attributes
 submission_relay_host = 127.0.0.1
 submission_relay_port = @RELAY@
 service auth {
@@ -629,13 +640,14 @@ username_attribute = sub
 class Dovecot(Server):
     """Dovecot's LMTP server: a port, lmtp, which offers STARTTLS, lmtps, and a
     Unix socket, path. Also its submission server, whose ports submission and
-    submissions want to know who sends, and relay to a sink. At sasl it looks
+    submissions want to know who sends, and relay to a sink; what is in a
+    mailbox, which can be seen at imap, can be sent by its URL. At sasl it looks
     after AUTH for Postfix.
 
     It knows USERS, full (over quota: refused at the end of a message) and
     broken (fails for now, at the end of a message).
     """
-    PORTS = ("lmtp", "lmtps", "submission", "submissions")
+    PORTS = ("lmtp", "lmtps", "submission", "submissions", "imap")
     UNKNOWN = "nobody"
     SAID_TO = ASCII_ONLY = ("lmtp",)
     RESUMES = None  # each process has a key of its own, and may be new
@@ -651,7 +663,7 @@ class Dovecot(Server):
     def configure(self):
         need_root()
         self.dovecot = program("dovecot", "dovecot-core")
-        for name in ("lmtp", "submission"):
+        for name in ("lmtp", "submission", "imap"):
             if not os.path.exists(f"/usr/lib/dovecot/{name}"):
                 raise unittest.SkipTest(
                     f"no {name} server (package dovecot-{name}d)")

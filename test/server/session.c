@@ -522,6 +522,12 @@ static int call_docmd(run_t* run, const json_t* op) {
   return uvsmtp_command(run->session, text_at(op, 1), on_result, run);
 }
 
+/* ["burl", URL, is it the last] */
+static int call_burl(run_t* run, const json_t* op) {
+  return uvsmtp_burl(run->session, text_at(op, 1),
+                     json_is_true(json_array_get(op, 2)), on_result, run);
+}
+
 static int call_etrn(run_t* run, const json_t* op) {
   return uvsmtp_etrn(run->session, text_at(op, 1), on_result, run);
 }
@@ -609,6 +615,7 @@ static const verb_t verbs[] = {
     {"login", call_login},       {"auth", call_auth},
     {"message", call_message},   {"etrn", call_etrn},
     {"xforward", call_xforward}, {"xclient", call_xclient},
+    {"burl", call_burl},
 };
 
 static int needs_session(const char* name) {

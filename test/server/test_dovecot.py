@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The command line against Dovecot's LMTP server: a verdict for each recipient,
 and stored is what was sent. Arguments: TOOL SINK."""
+import imaplib
+import re
+
 import client
 import by_auth
 import by_message
 import by_tls
 from client import MODES, Case
-from servers import Dovecot
+from by_message import Session
+from servers import Dovecot, Login
 
 dovecot = None
 
@@ -213,6 +217,47 @@ class Auth(by_auth.Tests):
 
     def setUp(self):
         self.server = dovecot
+
+    def url(self, text):
+        """Puts a message into the mailbox of who logs in first; an IMAP URL by
+        which they may send it (RFC 4467)."""
+        user, password = self.first().values()
+        imap = imaplib.IMAP4("127.0.0.1", dovecot.port["imap"])
+        with imap:
+            imap.login(user, password)
+            _, (said,) = imap.append("INBOX", None, None, text)
+            uid = re.search(rb"APPENDUID \d+ (\d+)", said).group(1).decode()
+            _, (said,) = imap.xatom(
+                "GENURLAUTH", f'"imap://{user}@mx.example.test/INBOX/;UID='
+                f'{uid};URLAUTH=submit+{user}"', "INTERNAL")
+            _, (said,) = imap.response("GENURLAUTH")
+        return said.decode().strip('"')
+
+    def test_by_url(self):
+        """The server fetches pieces of a message by itself (RFC 4468)."""
+        box = dovecot.user()
+        first = self.url(b"Subject: x\r\n\r\n")
+        last = self.url(b"from the store\r\n")
+        with Session(dovecot, Login(dovecot.lmtp, "none", lmtp=True)) as s:
+            s.got("mail", client.SENDER, [])
+            self.assertEqual(s.ask("burl", first, True)["error"],
+                             "ENOTSUPPORTED")
+        way = dovecot.logins()["submission"]
+        with Session(dovecot, way, credentials=self.first()) as s:
+            s.got("hello")
+            forged = first[:-1] + ("1" if first[-1] == "0" else "0")
+            for url, good in (forged, False), (first, True):
+                s.got("mail", client.SENDER, [])
+                s.got("rcpt", f"{box}@example.test", [])
+                answer = s.ask("burl", url, False)
+                self.assertEqual(answer["error"], "OK" if good else "EDATA")
+                if not good:
+                    self.assertEqual(answer["reply"][0], 554)
+                    s.got("rset")
+            answer = s.got("burl", last, True)
+            self.assertEqual(answer["outcome"], "accepted")
+            self.assertTrue(dovecot.arrived(box).endswith(
+                b"\r\nSubject: x\r\n\r\nfrom the store\r\n"))
 
 
 if __name__ == "__main__":
