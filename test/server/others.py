@@ -304,7 +304,7 @@ class Exim(Other):
     REPORTS = "check_report"
     # As they were sent (RFC 3461 4).
     QUOTED = ("a+2Bb+3Dc+20d", "rfc822;first+3Done+2B1@example.test")
-    MOST = ("smtp", 20, 22)
+    MOST = ("smtp", 20, 22, 1)
     NODES = {"example.test": 250}
 
     def configure(self):
@@ -407,7 +407,7 @@ class OpenSmtpd(Other):
     ASCII_ONLY = ("smtp",)
     REPORTS = "check_report"
     QUOTED = (None, None)
-    MOST = ("smtp", 30, 32)
+    MOST = ("smtp", 30, 32, 1)
     KEY = "rsa"
     RESUMES = False
     BY_TLS = rb"\(TLSv(1\.[23]):"
@@ -505,7 +505,7 @@ class Chasquid(Other):
     SENDER = "sender@example.onion"
     UTF8_SENDER = "bücher.onion"
     # It leaves when a third command is wrong, even if that is the hundredth.
-    MOST = ("smtp", 101, 102)
+    MOST = ("smtp", 101, 110, 0)
     SECURED = ()
     CLEAR = ("--tls", "none")
     BY_TLS = rb"\(over SMTP, TLS-(1\.[23]), "
@@ -652,7 +652,7 @@ class NpmSmtpServer(Programmed):
     UTF8 = rb'"smtpUtf8":true'
     REQUIRETLS = rb'"requireTLS":true'
     REPORTS = "check_seen"
-    MOST = ("smtp", 30, 32)
+    MOST = ("smtp", 30, 32, 1)
     BEHIND = ("small", rb'"ADDR":"192\.0\.2\.7"',
               rb'"client":"spike\.example\.net","remote":"192\.0\.2\.9"')
     MECHS = ("CRAM-MD5", "XOAUTH2", "PLAIN", "LOGIN")

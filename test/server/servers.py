@@ -122,8 +122,8 @@ class Server:
     REPORTS = None
     # How a report has the sender's name for the message, and whom it was for.
     QUOTED = ("a+b=c d", "rfc822;first=one+1@example.test")
-    # A port, how many recipients it takes in a transaction, and a number to be
-    # tried; None: it takes any number.
+    # A port, how many recipients it takes in a transaction, a number to be
+    # tried, and how many unknown ones beside these; None: it takes any number.
     MOST = None
     # A port that knows XFORWARD and XCLIENT, and what it writes, into its log
     # or on top of a message, of spike.example.com, 192.0.2.7, and of
@@ -410,7 +410,7 @@ class Postfix(Server):
     LESS = SEVEN = ASCII_ONLY = ("legacy",)
     UTF8 = rb"with UTF8SMTP"
     REPORTS = "check_report"
-    MOST = ("few", 3, 8)
+    MOST = ("few", 3, 8, 1)
     BEHIND = ("behind", rb"orig_client=spike\.example\.com\[192\.0\.2\.7\]",
               rb"Received: from \S+ \(spike\.example\.net \[192\.0\.2\.9\]\)")
     NODES = {"relay.test": 250, "@relay.test": 250, "other.test": 459}
