@@ -435,6 +435,19 @@ class Written(Server):
             process.wait(client.RUN_TIMEOUT)
             self.check_sent(client.result(process, out, b""))
 
+    def test_secret(self):
+        """Then standard input is free for a password."""
+        with Recorder({"AUTH": "235 ok"}, ("AUTH PLAIN",)) as recorder:
+            options = ("--user", "me", "--password-fd", "0",
+                       "--allow-plaintext-auth", "--subject", "x")
+            for more, status in (((), 66), (("--text", "x"), 0)):
+                code, out, err = client.run(client.argv(
+                    recorder.url, ["c@d.example"], [*options, *more]), b"pass")
+                got = client.result(subprocess.CompletedProcess([], code), out,
+                                    err)
+                self.assertEqual(got.exit, status, got.report)
+            self.assertEqual(got.report["auth"]["mechanism"], "PLAIN")
+
     def test_bad_text(self):
         """A text that is none."""
         before = len(self.recorder.sessions)
