@@ -81,11 +81,20 @@ static int play_at(const dialogue_t* d, const plan_t* plan, size_t at,
   return ok;
 }
 
+/* How long a play is, in octets: a recipient takes time as some of them do. */
+static size_t length_of(const dialogue_t* d) {
+  size_t n = d->hear.len + d->say.len + 1;
+  size_t i;
+
+  for (i = 0; i < d->ncalls; i++) n += 40 * d->calls[i].nrcpts;
+  return n;
+}
+
 /* The places to try; last is one of them. */
 static int play_places(const dialogue_t* d, const plan_t* plan,
                        const snap_t* refs, size_t first, size_t last,
                        size_t* plays) {
-  size_t most = OCTETS_MAX / (d->hear.len + d->say.len + 1);
+  size_t most = OCTETS_MAX / length_of(d);
   size_t stride;
   size_t at;
 
