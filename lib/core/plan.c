@@ -362,7 +362,10 @@ void uvsmtp__run(uvsmtp_proto_t* p) {
   while (moved) {
     uvsmtp__op_t* op = p->current;
     moved = 0;
-    if (op != NULL && !op->ended && uvsmtp__at_end(op) && !end(p, op)) break;
+    if (op != NULL && !op->ended && uvsmtp__at_end(op) && !end(p, op)) {
+      reap(p); /* those before it need not wait for what it waits for */
+      break;
+    }
     if (uvsmtp__is_thinking(p) && uvsmtp__auth_run(p)) {
       moved = 1;
       continue;

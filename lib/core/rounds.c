@@ -85,7 +85,6 @@ static void begin_anew(uvsmtp__op_t* op) {
   op->cut = 0;
   op->go = 0;
   op->void_go = 0;
-  op->final = op->round.start;
   op->step = uvsmtp__plan_step(PLAN_SEND, S_MAIL);
   if (uvsmtp__text_rewind(op) == 0) return;
   op->verdict = UVSMTP_OUTCOME_NOT_ATTEMPTED;
