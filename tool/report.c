@@ -351,25 +351,33 @@ static FILE* stream_of(const run_t* run, const uvsmtp_result_t* r) {
                                                                  : stderr;
 }
 
-static int is_later(int outcome) {
-  return outcome == UVSMTP_OUTCOME_DEFERRED ||
-         outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED;
+/* What the outcomes of a message come to, a set. */
+enum { LATER = 1u << 0, UNTRIED = 1u << 1, NEVER = 1u << 2 };
+
+static unsigned int to_do(int outcome) {
+  if (outcome == UVSMTP_OUTCOME_DEFERRED) return LATER;
+  if (outcome == UVSMTP_OUTCOME_NOT_ATTEMPTED) return LATER | UNTRIED;
+  return outcome == UVSMTP_OUTCOME_REJECTED ? NEVER : 0;
+}
+
+static unsigned int all_to_do(const uvsmtp_result_t* r) {
+  size_t n = uvsmtp_result_rcpt_count(r);
+  unsigned int all = 0;
+  size_t i;
+  /* Of those in a header that was not read nobody knows. */
+  if (n == 0) return to_do(uvsmtp_result_outcome(r));
+  for (i = 0; i < n; i++)
+    all |= to_do(uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i)));
+  return all;
 }
 
 void report_advice(const run_t* run, const verdict_t* v,
                    const uvsmtp_result_t* r) {
   FILE* to = stream_of(run, r);
   const char* advice = auth_advice(run, r);
-  size_t n = uvsmtp_result_rcpt_count(r);
-  /* Of those in a header that was not read nobody knows. */
-  int later = n == 0 && is_later(uvsmtp_result_outcome(r));
-  int never = 0;
-  size_t i;
-  for (i = 0; i < n; i++) {
-    int outcome = uvsmtp_rcpt_result_outcome(uvsmtp_result_rcpt(r, i));
-    later |= is_later(outcome);
-    never |= outcome == UVSMTP_OUTCOME_REJECTED;
-  }
+  unsigned int all = all_to_do(r);
+  int later = (all & LATER) != 0;
+  int never = (all & NEVER) != 0;
   if (uvsmtp_result_outcome(r) == UVSMTP_OUTCOME_UNKNOWN)
     fputs("It may have been delivered: sent again, it may arrive twice.\n", to);
   else if (advice != NULL)
@@ -393,7 +401,10 @@ void report_advice(const run_t* run, const verdict_t* v,
     fputs("Nothing was delivered. As it is, it would be refused again.\n", to);
   else
     fprintf(to, "%s%s%s\n",
-            later ? "To those deferred it can be sent again later." : "",
+            !later          ? ""
+            : all & UNTRIED ? "To those deferred or not attempted it can be "
+                              "sent again later."
+                            : "To those deferred it can be sent again later.",
             later && never ? "\n" : "",
             never ? "For those rejected it would be refused again." : "");
 }
