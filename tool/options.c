@@ -20,6 +20,7 @@ const char* options_add(strings_t* s, const char* text) {
 }
 
 void options_free(options_t* o) {
+  free(o->words.list);
   free(o->to.list);
   free(o->draft.cc.list);
   free(o->draft.bcc.list);
@@ -272,7 +273,7 @@ static const char* complain_unknown(int option, const char* word) {
   return options_complain(name, NULL, "there is no such option");
 }
 
-static const char* check_draft(const options_t* o, int argc) {
+static const char* check_draft(const options_t* o) {
   static const char unused[] =
       "only for a message that is written here, by --subject or --text";
   const draft_options_t* d = &o->draft;
@@ -286,7 +287,7 @@ static const char* check_draft(const options_t* o, int argc) {
            "there already";
   if (o->from == NULL) return "no sender: give --from ADDR";
   if (o->to.n + d->cc.n + d->bcc.n == 0) return "no recipient: give --to ADDR";
-  if (d->text != NULL && argc > 0)
+  if (d->text != NULL && o->words.n > 0)
     return "--text: there is a FILE with the text too";
   return NULL;
 }
@@ -304,28 +305,31 @@ static const char* look_around(options_t* o) {
                        : options_complain("UVSMTP_SERVER", masked, wrong);
 }
 
-static const char* check_send(options_t* o, int argc, char** argv) {
+static const char* check_send(options_t* o) {
+  const strings_t* words = &o->words;
   const char* wrong = look_around(o);
-  if (wrong == NULL) wrong = check_draft(o, argc);
+  if (wrong == NULL) wrong = check_draft(o);
   if (wrong == NULL) wrong = params_check(o);
   if (wrong != NULL) return wrong;
-  if (o->sendmail.wanted) return sendmail_arguments(o, argc, argv);
-  if (argc > 1)
-    return options_complain(argv[1], NULL, "there is more than one FILE");
-  if (argc > 0) o->file = argv[0];
+  if (o->sendmail.wanted) return sendmail_arguments(o);
+  if (words->n > 1)
+    return options_complain(words->list[1], NULL,
+                            "there is more than one FILE");
+  if (words->n > 0) o->file = words->list[0];
   if (o->file != NULL && *o->file == '\0') return "FILE has an empty name";
   return NULL;
 }
 
-static const char* check_probe(options_t* o, int argc, char** argv) {
+static const char* check_probe(options_t* o) {
+  const strings_t* words = &o->words;
   const char* wrong;
   char masked[512];
-  if (argc > 1 || (argc > 0 && o->url != NULL))
-    return options_complain(argv[argc - 1], NULL,
+  if (words->n > 1 || (words->n > 0 && o->url != NULL))
+    return options_complain(words->list[words->n - 1], NULL,
                             "there is more than one server");
-  if (argc == 0) return o->url != NULL ? NULL : "no server: give its URL";
-  wrong = parse_url(o, "URL", argv[0]);
-  url_masked(argv[0], masked, sizeof(masked));
+  if (words->n == 0) return o->url != NULL ? NULL : "no server: give its URL";
+  wrong = parse_url(o, "URL", words->list[0]);
+  url_masked(words->list[0], masked, sizeof(masked));
   return wrong == NULL ? NULL : options_complain("URL", masked, wrong);
 }
 
@@ -349,37 +353,56 @@ static void set_defaults(options_t* o, unsigned int command, int by_name) {
   o->sendmail.wanted = o->sendmail.by_name = by_name;
 }
 
-int options_parse(options_t* o, unsigned int command, int by_name, int argc,
-                  char** argv, const char** error) {
+/* All that is an option. What is none is kept, and where arguments are
+ * recipients the first of them ends the options: no address becomes one. 0, or
+ * as options_parse. */
+static int read_options(options_t* o, int argc, char** argv,
+                        const char** error) {
   struct option list[ROWS_MAX + 1];
-  const char* letters = command == SEND ? sendmail_letters(by_name) : ":h";
+  int by_name = o->sendmail.by_name;
+  const char* letters = o->command == SEND ? sendmail_letters(by_name) : "-:h";
   int option;
-  set_defaults(o, command, by_name);
-  rows_long(command, list);
-  /* An unknown option still lets --json say so. */
-  for (option = 1; option < argc; option++)
-    if (strcmp(argv[option], "--json") == 0) o->json = 1;
-  *error = by_name ? NULL : check_dashes(argc, argv);
-  opterr = 0;
-  while (*error == NULL &&
-         (option = getopt_long(argc, argv, letters, list, NULL)) != -1) {
-    const char* wrong;
+  rows_long(o->command, list);
+  while ((option = getopt_long(argc, argv, letters, list, NULL)) != -1) {
+    if (option == 1 && o->sendmail.wanted) {
+      optind--;
+      break;
+    }
     if (option == OPT_HELP || (option == 'h' && !by_name)) {
-      rows_usage(stdout, command);
+      rows_usage(stdout, o->command);
       return -1;
     }
     if (option == '?' || option == ':') {
       *error = complain_unknown(option, argv[optind - 1]);
       return EXIT_BAD_USAGE;
     }
-    wrong = parse_one(o, option, optarg);
-    if (wrong != NULL) *error = complain_of(option, optarg, wrong);
+    if (option == 1) {
+      *error = options_add(&o->words, optarg);
+    } else {
+      *error = parse_one(o, option, optarg);
+      if (*error != NULL) *error = complain_of(option, optarg, *error);
+    }
+    if (*error != NULL) return EXIT_BAD_USAGE;
   }
-  argc -= optind;
-  argv += optind;
-  if (*error == NULL)
-    *error = command == SEND ? check_send(o, argc, argv)
-                             : check_probe(o, argc, argv);
+  for (; optind < argc && *error == NULL; optind++)
+    *error = options_add(&o->words, argv[optind]);
+  return *error == NULL ? 0 : EXIT_BAD_USAGE;
+}
+
+int options_parse(options_t* o, unsigned int command, int by_name, int argc,
+                  char** argv, const char** error) {
+  int i;
+  int rc;
+  set_defaults(o, command, by_name);
+  /* An unknown option still lets --json say so. */
+  for (i = 1; i < argc; i++)
+    if (strcmp(argv[i], "--json") == 0) o->json = 1;
+  *error = by_name ? NULL : check_dashes(argc, argv);
+  if (*error != NULL) return EXIT_BAD_USAGE;
+  opterr = 0;
+  rc = read_options(o, argc, argv, error);
+  if (rc != 0) return rc;
+  *error = command == SEND ? check_send(o) : check_probe(o);
   if (*error == NULL) *error = login_check(o);
   if (*error == NULL) *error = settings_check(o);
   return *error == NULL ? 0 : EXIT_BAD_USAGE;

@@ -83,6 +83,7 @@ typedef struct sendmail_options_s {
 
 typedef struct options_s {
   unsigned int command;
+  strings_t words;      /* what is no option */
   const char* url;      /* as it was given; NULL: none */
   const char* url_name; /* what it was given by: "--server" ... */
   server_t server;
@@ -142,7 +143,7 @@ const char* params_check(const options_t* o);
 const char* sendmail_letters(int by_name);
 /* One of these. */
 const char* sendmail_option(options_t* o, int letter, const char* arg);
-/* The arguments behind the options. */
-const char* sendmail_arguments(options_t* o, int argc, char** argv);
+/* What the words are that are no options. */
+const char* sendmail_arguments(options_t* o);
 
 #endif

@@ -6,12 +6,11 @@
 #include "rows.h"
 #include "tool.h"
 
-/* What sendmails of others know. Called by their name, options end at the first
- * argument, so that no address becomes one. Else -h is ours, and -o has its
- * value in the same word: "-to" is a mistake. */
+/* What sendmails of others know. Else than by their name -h is ours, and -o has
+ * its value in the same word: "-to" is a mistake. */
 const char* sendmail_letters(int by_name) {
-  return by_name ? "+:A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q::r:tvx"
-                 : ":hA:B:C:F:GIL:N:O:R:UV:X:b:ce:f:imno::p:q::r:tvx";
+  return by_name ? "-:A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q::r:tvx"
+                 : "-:hA:B:C:F:GIL:N:O:R:UV:X:b:ce:f:imno::p:q::r:tvx";
 }
 
 static const char* parse_mode(const char* mode) {
@@ -63,16 +62,17 @@ static int is_path(const char* word) {
   return strchr(word, '/') != NULL && strchr(word, '@') == NULL;
 }
 
-const char* sendmail_arguments(options_t* o, int argc, char** argv) {
-  int i;
+const char* sendmail_arguments(options_t* o) {
+  size_t i;
   if (o->progress < 0) o->progress = 0;
-  for (i = 0; i < argc; i++) {
+  for (i = 0; i < o->words.n; i++) {
+    const char* word = o->words.list[i];
     const char* wrong;
-    if (!o->sendmail.by_name && o->file == NULL && is_path(argv[i])) {
-      o->file = argv[i];
+    if (!o->sendmail.by_name && o->file == NULL && is_path(word)) {
+      o->file = word;
       continue;
     }
-    wrong = options_add(&o->to, argv[i]);
+    wrong = options_add(&o->to, word);
     if (wrong != NULL) return wrong;
   }
   if (o->to.n == 0 && !o->sendmail.header)

@@ -55,6 +55,12 @@ class SendmailCase(Case):
         self.assertEqual(self.call(*args, message=message), (0, b"", b""))
         return self.check_got(sender, recipients)
 
+    def check_send(self, args, sender, recipients):
+        """The same by uvsmtp send."""
+        self.assertEqual(client.run([client.programs["tool"], "send", *args],
+                                    FULL, self.env), (0, b"", b""))
+        return self.check_got(sender, recipients)
+
     def check_got(self, sender, recipients):
         lines = self.new()
         commands = [x for x in lines if isinstance(x, str)]
@@ -161,6 +167,12 @@ class Meaning(SendmailCase):
         # Behind an argument nothing is an option.
         self.check_call(["a@example.net", "-t"], "zoe@example.org",
                         ["a@example.net", "-t"])
+        self.check_send(["-i", "a@example.net", "--server=x", "-t"],
+                        "zoe@example.org",
+                        ["a@example.net", "--server=x", "-t"])
+        # But to find out that they are recipients.
+        self.check_send(["a@example.net", "-i", "b@example.net"],
+                        "zoe@example.org", ["a@example.net", "b@example.net"])
         self.check_call(["--to", "a@example.net", "b@example.net"],
                         "zoe@example.org", ["a@example.net", "b@example.net"])
 
@@ -250,10 +262,7 @@ class Meaning(SendmailCase):
         with tempfile.NamedTemporaryFile(suffix=".eml") as f:
             f.write(FULL)
             f.flush()
-            done = client.run([client.programs["tool"], "send", "-t", f.name],
-                              b"", self.env)
-            self.assertEqual(done, (0, b"", b""))
-            self.check_got("zoe@example.org", HEADER)
+            self.check_send(["-t", f.name], "zoe@example.org", HEADER)
             # Not by that name, as nobody means it there.
             self.check_call(["-t", f.name], "zoe@example.org",
                             [f.name, *HEADER])
