@@ -49,11 +49,11 @@ static int prepare_stdin(input_t* in, int whole) {
   if (flags < 0) return errno;
   if ((flags & O_ACCMODE) == O_WRONLY) return EBADF;
   if (fstat(STDIN_FILENO, &st) == 0 && S_ISDIR(st.st_mode)) return EISDIR;
+  in->whole = whole || typing;
+  signals_hold(&held, 0);
   if (typing)
     fputs("uvsmtp: type the message; Ctrl-D on a line of its own ends it\n",
           stderr);
-  in->whole = whole || typing;
-  signals_hold(&held, 0);
   rc = in->whole ? read_all(in, STDIN_FILENO, &held.before)
                  : signals_await(STDIN_FILENO, &held.before);
   signals_release(&held);
