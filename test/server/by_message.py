@@ -3,6 +3,8 @@
 and addresses that are not ASCII, parameters, recipients that go into further
 transactions. The tests of a server have a class that inherits from Tests and
 says which server is meant."""
+import email
+import email.policy
 import functools
 import json
 import math
@@ -164,6 +166,33 @@ class Tests(client.Case):
         self.check_accepted(answer)
         self.assertEqual(answer["sender"], self.server.SENDER)
         self.check_stored(box, text % "")
+
+    def test_composed(self):
+        """What the command line writes says what it was told, but not of who
+        gets it unseen."""
+        text = "Grüße,\n.\n" + "ö" * 600 + "\n"
+        for name in self.server.SAID_TO:
+            boxes, (to, cc, bcc) = zip(*(self.box() for _ in range(3)))
+            code, out, err = client.run(client.argv(
+                self.server.clear(name).url(), [f'"Jürgen, M." <{to}>'],
+                ["--tls", "none", "--cc", cc, "--bcc", bcc, "--subject",
+                 "Grüße\U0001f600", "--text", text],
+                sender=f"Zoë <{self.server.SENDER}>"))
+            self.assertEqual(code, 0, out + err)
+            for box in boxes:
+                raw, = self.server.stored(box)
+                raw = client.normalised(self.server.text_of(raw))
+                self.assertTrue(raw.isascii())
+                self.assertNotIn(bcc.encode(), raw)
+                message = email.message_from_bytes(
+                    raw, policy=email.policy.default)
+                self.assertEqual(
+                    [(a.display_name, a.addr_spec) for field in (
+                        "from", "to", "cc") for a in message[field].addresses],
+                    [("Zoë", self.server.SENDER), ("Jürgen, M.", to),
+                     ("", cc)])
+                self.assertEqual(message["subject"], "Grüße\U0001f600")
+                self.assertEqual(message.get_content(), text)
 
     # --------------------------------------------------------------- not ASCII
 
