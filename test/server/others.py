@@ -19,8 +19,7 @@ import client
 from certificates import openssl
 from processes import (free_port, listens, need_root, program, read, user_ids,
                        write)
-from servers import (BOOKS, BOOKS_ASCII, USERS, Login, Secured, Server,
-                     fill)
+from servers import (BOOKS, BOOKS_ASCII, USERS, Login, Secured, Server, fill)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, "..", "..", "build-servers")
@@ -288,8 +287,8 @@ def exim_rules(refusals, condition):
 
 
 class Exim(Other):
-    """Exim. legacy knows HELO only; small takes SMALL octets. It puts a blank
-    line wherever that is missing."""
+    """Exim. legacy knows HELO only; small takes SMALL octets and no SMTPUTF8.
+    It puts a blank line wherever that is missing."""
     LOG = "spool/mainlog"
     PORTS = ("smtp", "legacy", "small")
     LOGINS = ("submission", "submissions", "clear")
@@ -588,7 +587,8 @@ class Programmed(Other):
         self.description = {
             "mail": f"{self.dir}/mail", "chain": values["CHAIN"],
             "key": values["KEY"], "ports": self.port, "paths": self.path,
-            "size": SIZE_MIB << 20, "small": SMALL, "most": (self.MOST or [None, 0])[1],
+            "size": SIZE_MIB << 20, "small": SMALL,
+            "most": self.MOST[1] if self.MOST else 0,
             "rcpts": {w: [r.code, f"{r.enhanced} {r.text}"]
                       for w, r in self.WORDS.items() if not r.final},
             "ends": {w: [r.code, f"{r.enhanced} {r.text}"]
@@ -619,8 +619,8 @@ class Programmed(Other):
 
 
 class Aiosmtpd(Programmed):
-    """aiosmtpd. legacy refuses EHLO; small takes SMALL octets. It takes lines
-    of a thousand octets only."""
+    """aiosmtpd. legacy refuses EHLO; small takes SMALL octets and no SMTPUTF8.
+    It takes lines of a thousand octets only."""
     REFUSED = {"a very long line": (500, None)}
     EIGHT = rb"X-Seen: .*\"BODY=8BITMIME\""
     UTF8 = rb"X-Seen: .*\"SMTPUTF8\""
@@ -643,7 +643,8 @@ class Aiosmtpd(Programmed):
 
 class NpmSmtpServer(Programmed):
     """npm's smtp-server. legacy refuses EHLO, bare offers nothing by it; small
-    takes SMALL octets."""
+    takes SMALL octets and no SMTPUTF8, and believes what it is told of its
+    client."""
     PORTS = ("smtp", "legacy", "small", "lmtp", "bare")
     # It greets late, so there are fewer.
     LOGINS = ("submission", "submissions", "lmtp_login")

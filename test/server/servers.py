@@ -692,11 +692,11 @@ class Dovecot(Server):
         write(f"{self.dir}/passwords", "".join(
             f"{name}:{{PLAIN}}{word}\n" for name, word in self.PEOPLE.items()))
         write(f"{self.dir}/masters", ":{PLAIN}".join(self.MASTER) + "\n")
+        users = {user: "" for user in (*USERS, *self.PEOPLE)}
+        users |= {f"{user}@{domain}": f"{self.dir}/mail/{user}"
+                  for user in USERS for domain in ("example.test", BOOKS_ASCII)}
         write(f"{self.dir}/users", DOVECOT_USERS + "".join(
-            f"{user}:{{PLAIN}}x::::::\n" for user in (*USERS, *self.PEOPLE)) +
-              "".join(f"{user}@{domain}:{{PLAIN}}x::::{self.dir}/mail/{user}::\n"
-                      for user in USERS
-                      for domain in ("example.test", BOOKS_ASCII)))
+            f"{user}:{{PLAIN}}x::::{home}::\n" for user, home in users.items()))
         for name in ("mail", "state"):
             os.mkdir(f"{self.dir}/{name}")
             os.chown(f"{self.dir}/{name}", uid, gid)
