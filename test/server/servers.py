@@ -289,7 +289,7 @@ local_header_rewrite_clients =
 # A refusal comes when its command does, not with the first recipient.
 smtpd_delay_reject = no
 smtpd_sender_restrictions = check_sender_access regexp:@DIR@/etc/senders
-smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = check_recipient_access regexp:@DIR@/etc/rcpts
 smtpd_end_of_data_restrictions = check_recipient_access regexp:@DIR@/etc/ends
 # What a client must not do, where this release can tell.
@@ -341,6 +341,7 @@ POSTFIX_MASTER = """\
   -o smtpd_sender_restrictions=permit_sasl_authenticated,reject
 127.0.0.1:@CLEAR@ inet n - n - 50 smtpd
   -o smtpd_sasl_auth_enable=yes
+  -o smtpd_authorized_xclient_hosts=127.0.0.1
   -o smtpd_sender_restrictions=permit_sasl_authenticated,reject
 127.0.0.1:@FEW@ inet n - n - 50 smtpd
   -o smtpd_recipient_limit=3
@@ -399,8 +400,8 @@ class Postfix(Server):
     which wants to see a certificate too, and stateful, which keeps sessions
     where starttls and smtps hand out tickets. The others know nothing of TLS.
     submission, submissions and clear take nothing before AUTH, for which they
-    need ask(). few takes three recipients in a transaction, behind believes its
-    client that it is another. Mail to gone.test is accepted and then fails.
+    need ask(). few takes three recipients in a transaction, behind and clear
+    believe their client that it is another. Mail to gone.test is accepted and then fails.
     """
     PORTS = ("smtp", "legacy", "small", "starttls", "required", "smtps",
              "stateful", "acquainted", "submission", "submissions", "clear",

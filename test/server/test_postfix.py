@@ -531,6 +531,18 @@ class Auth(by_auth.Tests):
         unittest.addModuleCleanup(dovecot.stop)
         postfix.ask(dovecot)
 
+    def test_another(self):
+        """Who becomes another client has to log in again, and does."""
+        way, who = postfix.logins()["clear"], self.first()
+        with by_message.Session(postfix, way, credentials=who) as s:
+            self.check_sends(s, who["user"])
+            s.got("xclient", [["ADDR", "192.0.2.7"],
+                              ["NAME", "spike.example.com"]])
+            self.check_sends(s, who["user"])
+            self.assertEqual(len(s.tried()), 2)
+            self.assertRegex(s.logged(), rb"client=spike\.example\.com"
+                             rb"\[192\.0\.2\.7\], sasl_method=")
+
     def test_submitter(self):
         """AUTH= of MAIL says who has submitted a message (RFC 4954 5)."""
         way = postfix.logins()["submission"]
