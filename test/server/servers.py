@@ -599,6 +599,7 @@ service imap-login {
 # A mailbox has keys for its URLs, and submission may fetch by these.
 imap_urlauth_host = mx.example.test
 mail_attribute_dict = file:%h/attributes
+submission_max_recipients = 3
 submission_relay_host = 127.0.0.1
 submission_relay_port = @RELAY@
 service auth {

@@ -218,6 +218,21 @@ class Auth(by_auth.Tests):
     def setUp(self):
         self.server = dovecot
 
+    def test_too_many(self):
+        """The submission server takes three recipients at a time. In a group
+        it would relay to the first of those that it refuses, too."""
+        addresses = [f"{dovecot.user()}@example.test" for _ in range(8)]
+        way = dovecot.logins()["submission"]
+        with Session(dovecot, way, credentials=self.first()) as s:
+            answer = s.got("message", {
+                "from": client.SENDER, "to": addresses, "text": "x\n",
+                "flags": by_message.NO_PIPELINING})
+        self.assertEqual([row[:3] for row in answer["recipients"]],
+                         [[address, "OK", "accepted"] for address in addresses])
+        came = [envelope["recipients"] for _, envelope in dovecot.relay.stored()
+                if envelope["recipients"][0] in addresses]
+        self.assertEqual(came, [addresses[i:i + 3] for i in range(0, 8, 3)])
+
     def url(self, text):
         """Puts a message into the mailbox of who logs in first; an IMAP URL by
         which they may send it (RFC 4467)."""
