@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* read_once.c: reads the envelope of a file once, and looks for its header's end
- * as if it came in pieces; says what came of it. For counting instructions:
+/* read_once.c: reads the envelope of a file once, and looks for its header's
+ * end as if it came in pieces; says what came of it. For counting instructions:
  * there is little else that it does. */
 #include <fcntl.h>
 #include <stdio.h>
