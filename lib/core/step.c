@@ -249,8 +249,10 @@ void uvsmtp__step(uvsmtp_proto_t* p, uvsmtp__entry_t* e, int input,
     say_over(p, state, input);
     discount_unsent(p);
     remember_loss(p, state, input, why);
-    /* The engine's own: what is behind it is for another session. */
-    if (state == S_QUIT && e != NULL && e->op == NULL && p->down_cause == 0)
+    /* The engine's own: what is behind it is for another session, however this
+     * one ends. */
+    if (state == S_QUIT && e != NULL && e->op == NULL &&
+        p->down_status == UVSMTP_EDISCONNECTED)
       p->down_cause = -EAGAIN;
   }
   apply(p, e, input, why);
