@@ -67,6 +67,8 @@ static int examine(uvsmtp__file_t* f, uint64_t mode, uint64_t size) {
   f->seekable = S_ISREG(mode) || S_ISBLK(mode);
   f->socket = S_ISSOCK(mode);
   if (!f->seekable) {
+    /* What needs the text a second time sees that before it begins. */
+    f->source.rewind = NULL;
     /* Poll would say of it that it is silent. */
     if ((fcntl(f->fd, F_GETFL) & O_ACCMODE) == O_WRONLY) return UV_EBADF;
     err = uvsmtp__stream_open(f);
@@ -214,7 +216,6 @@ static int file_rewind(uvsmtp_source_t* source) {
   uvsmtp__file_t* f = (uvsmtp__file_t*)source;
   if (f->error != 0) return f->error;
   if (f->buffer == NULL) return 0; /* nothing was read yet */
-  if (!f->seekable) return UV_ESPIPE;
   f->stale = f->job == UVSMTP__READ_JOB;
   f->at = f->start;
   f->over = 0;
