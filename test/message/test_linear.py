@@ -55,7 +55,7 @@ def make(size, head, unit, tail):
 def count(valgrind, program, data, path):
     path.write_bytes(data)
     run = subprocess.run([valgrind, *COUNT, program, path], check=True,
-                         capture_output=True, text=True, timeout=300)
+                         capture_output=True, text=True, timeout=250)
     path.unlink()
     return int(REFS.search(run.stderr)[1].replace(",", ""))
 
