@@ -69,7 +69,8 @@ UVSMTP_EXTERN int uvsmtp_xclient(uvsmtp_session_t* session,
 
 /* BURL (RFC 4468), in the place of a uvsmtp_bdat: the server fetches this piece
  * of the message by an IMAP URL (RFC 4467). Results as uvsmtp_bdat's. Behind a
- * login; UVSMTP_ENOTSUPPORTED when BURL is not offered. */
+ * login; UVSMTP_ENOTSUPPORTED when BURL is not offered: until the transaction
+ * is over (uvsmtp_rset) no piece goes behind it (UV_EPERM). */
 UVSMTP_EXTERN int uvsmtp_burl(uvsmtp_session_t* session, const char* url,
                               int last, uvsmtp_cb cb, void* data);
 

@@ -259,11 +259,13 @@ static int after_refusal(const uvsmtp_proto_t* p, uvsmtp__op_t* op, int stage) {
   return GUARD_SKIP;
 }
 
-/* RFC 4468: the URL takes the place of a chunk. */
+/* RFC 4468: the URL takes the place of a chunk, and without it the chunks that
+ * are queued behind it would be a message cut short. */
 static int has_burl(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->plan != PLAN_BURL || uvsmtp__caps_find(&p->caps, "BURL") != NULL)
     return 1;
   op->result.reason = "the server does not offer BURL";
+  p->holed = 1;
   (void)refuse(op, UVSMTP_ENOTSUPPORTED, 0, S_CHUNK_TEXT);
   return 0;
 }

@@ -152,14 +152,16 @@ static int check_message(const uvsmtp_message_t* m, int headed,
   return 0;
 }
 
-/* A whole command of an extension, or a URL, which is no longer than one. */
+/* A whole command of an extension, or the URL of one. */
 static int check_extension(const uvsmtp_request_t* r) {
+  static const char around[] = "BURL  LAST";
   if (r->op != UVSMTP_OP_BURL) {
     size_t octets = 0;
     if (r->keyword == NULL || uvsmtp__check_param(r->keyword) != 0 ||
         check_params(r->options, r->noptions, &octets) != 0)
       return -EINVAL;
-  } else if (r->text != NULL && strchr(r->text, ' ') != NULL) {
+  } else if (r->text == NULL || strchr(r->text, ' ') != NULL ||
+             strlen(r->text) > UVSMTP__LINE_MAX - 1 - sizeof(around)) {
     return -EINVAL;
   }
   return uvsmtp__check_line(r->text);

@@ -96,6 +96,31 @@ static void refuses_bad_requests(void** state) {
   host_close(&h);
 }
 
+/* One that is accepted fits into a line, with LAST, too. */
+static void urls_have_a_longest(void** state) {
+  enum { LONGEST = 2048 - sizeof("BURL  LAST\r\n") + 1 };
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_BURL);
+  char url[LONGEST + 2];
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250-mx\r\n250 BURL\r\n");
+  assert_int_equal(submit(&h, UVSMTP_OP_MAIL, "a@b"), 0);
+  drain(&h);
+  say(&h, "250 ok\r\n");
+  expect(&h, UVSMTP_OP_MAIL, 0);
+  memset(url, 'u', LONGEST + 1);
+  url[LONGEST + 1] = '\0';
+  r.text = url;
+  r.last = 1;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), -EINVAL);
+  url[LONGEST] = '\0';
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), 0);
+  drain(&h);
+  assert_int_equal(h.len, 2048);
+  host_close(&h);
+}
+
 static void refuses_bad_messages(void** state) {
   static const char* const bad_option[] = {"SIZE=1\r\nDATA"};
   static const char* const blank_option[] = {"RET=FULL ENVID=x"};
@@ -428,6 +453,7 @@ int main(void) {
       cmocka_unit_test(refuses_bad_configurations),
       cmocka_unit_test(later_structs_pass_when_empty),
       cmocka_unit_test(refuses_bad_requests),
+      cmocka_unit_test(urls_have_a_longest),
       cmocka_unit_test(refuses_bad_messages),
       cmocka_unit_test(without_connection),
       cmocka_unit_test(hooks_are_refused),
