@@ -60,14 +60,16 @@ int uvsmtp__is_high(const char* text, size_t len) {
   return (all & UINT64_C(0x8080808080808080)) != 0 || last > 127;
 }
 
-int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op, int all) {
   uvsmtp__text_t* t = &op->text;
-  if (t->high != UVSMTP__HIGH_UNSEEN || t->source->length < 0) return t->high;
-  if (t->base == NULL && uvsmtp__text_peek(p, op) == TEXT_OVER)
+  if (t->high != UVSMTP__HIGH_UNSEEN) return t->high;
+  if (t->base == NULL && t->source->length >= 0 &&
+      uvsmtp__text_peek(p, op) == TEXT_OVER)
     t->high = UVSMTP__HIGH_NONE;
   if (t->base == NULL) return t->high;
-  if (uvsmtp__is_high(t->base,
-                      t->len < UVSMTP__CHUNK_MAX ? t->len : UVSMTP__CHUNK_MAX))
+  if (uvsmtp__is_high(t->base, all || t->len < UVSMTP__CHUNK_MAX
+                                   ? t->len
+                                   : UVSMTP__CHUNK_MAX))
     t->high = UVSMTP__HIGH_SOME;
   else if (whole_in_hand(t))
     t->high = UVSMTP__HIGH_NONE;

@@ -66,7 +66,9 @@ static int put_eight(uvsmtp_proto_t* p, uvsmtp__op_t* op, line_t* line,
   int high = UVSMTP__HIGH_UNSEEN;
   if (op->text.source == NULL) return 0;
   if (!offered && !(op->flags & UVSMTP_MESSAGE_REFUSE_8BIT)) return 0;
-  if (asked == UVSMTP_BODY_AUTO || !offered) high = uvsmtp__text_high(p, op);
+  /* What is in hand is not looked at again when it goes. */
+  if (asked == UVSMTP_BODY_AUTO || !offered)
+    high = uvsmtp__text_high(p, op, !offered);
   if (op->text.error != 0) {
     *cause = op->text.error;
     return UVSMTP_ESOURCE;
@@ -97,8 +99,9 @@ static int put_body(uvsmtp_proto_t* p, uvsmtp__op_t* op, unsigned int raw,
     return 0;
   }
   if (raw & UVSMTP__RAW_BODY) return 0;
-  if (op->smtputf8 && !(raw & UVSMTP__RAW_SMTPUTF8)) {
-    if (p->caps.bits & UVSMTP__CAP_8BITMIME) put_text(line, " BODY=8BITMIME");
+  if (op->smtputf8 && !(raw & UVSMTP__RAW_SMTPUTF8) &&
+      (p->caps.bits & UVSMTP__CAP_8BITMIME)) {
+    uvsmtp__line_string(line, " BODY=8BITMIME");
     return 0;
   }
   return put_eight(p, op, line, cause);

@@ -247,9 +247,10 @@ int uvsmtp__text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op);
 int uvsmtp__text_measure(uvsmtp__text_t* t, uint64_t n, int ends);
 /* 1 when an octet is above 127. */
 int uvsmtp__is_high(const char* text, size_t len);
-/* Whether the text has such, as far as it is known without reading on. */
-int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op);
-/* Back to the first octet. 0, or the source's error. */
+/* Whether the text has such, as far as it is known without reading on; all: the
+ * piece in hand is looked through however long it is. */
+int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op, int all);
+/* Back to the first octet, by a source that can. 0 or its error. */
 int uvsmtp__text_rewind(uvsmtp__op_t* op);
 /* The text of a command just put into flight begins; e is its entry. 0 or
  * -ENOMEM. */
