@@ -88,6 +88,10 @@ int uvsmtp__text_rewind(uvsmtp__op_t* op) {
   t->waiting = 0;
   t->ready = 0;
   t->busy = 0;
+  /* A file may not be what it was: what is said of it would not be what goes.
+   */
+  t->size_known = 0;
+  t->high = UVSMTP__HIGH_UNSEEN;
   uvsmtp__buf_consume(&t->stage, t->stage.len);
   return 0;
 }

@@ -96,6 +96,52 @@ static void refuses_bad_requests(void** state) {
   host_close(&h);
 }
 
+static const char* other_text;
+
+static int rewind_to_other(uvsmtp_source_t* s) {
+  ((uvsmtp_memory_source_t*)(void*)s)->off = 0;
+  ((uvsmtp_memory_source_t*)(void*)s)->base = other_text;
+  return 0;
+}
+
+/* A file may have been written to between two transactions: what is announced
+ * of it is what goes. */
+static void what_is_sent_again_is_measured_again(void** state) {
+  static const uvsmtp_rcpt_t rcpts[2] = {UVSMTP_RCPT_INIT("b@y"),
+                                         UVSMTP_RCPT_INIT("c@y")};
+  static const char texts[2][5] = {"a\nb\n", "\xc3\xa9\r\n"};
+  const uvsmtp_rcpt_t* const list[2] = {&rcpts[0], &rcpts[1]};
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
+  uvsmtp_memory_source_t body;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h,
+        "250-mx\r\n250-PIPELINING\r\n250-SIZE\r\n250-8BITMIME\r\n"
+        "250-LIMITS RCPTMAX=1\r\n250 CHUNKING\r\n");
+  uvsmtp_source_memory(&body, texts[0], 4);
+  body.source.rewind = rewind_to_other;
+  other_text = texts[1];
+  m.from = "a@x";
+  m.rcpts = list;
+  m.nrcpts = 2;
+  m.body = &body.source;
+  r.message = &m;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), 0);
+  drain(&h);
+  assert_string_equal(h.out,
+                      "MAIL FROM:<a@x> SIZE=6\r\nRCPT TO:<b@y>\r\n"
+                      "BDAT 6 LAST\r\na\r\nb\r\n");
+  say(&h, "250 ok\r\n250 ok\r\n250 ok\r\n");
+  assert_string_equal(h.out,
+                      "MAIL FROM:<a@x> SIZE=4 BODY=8BITMIME\r\n"
+                      "RCPT TO:<c@y>\r\nBDAT 4 LAST\r\n\xc3\xa9\r\n");
+  say(&h, "250 ok\r\n250 ok\r\n250 ok\r\n");
+  expect(&h, UVSMTP_OP_SEND, 0);
+  host_close(&h);
+}
+
 /* One that is accepted fits into a line, with LAST, too. */
 static void urls_have_a_longest(void** state) {
   enum { LONGEST = 2048 - sizeof("BURL  LAST\r\n") + 1 };
@@ -453,6 +499,7 @@ int main(void) {
       cmocka_unit_test(refuses_bad_configurations),
       cmocka_unit_test(later_structs_pass_when_empty),
       cmocka_unit_test(refuses_bad_requests),
+      cmocka_unit_test(what_is_sent_again_is_measured_again),
       cmocka_unit_test(urls_have_a_longest),
       cmocka_unit_test(refuses_bad_messages),
       cmocka_unit_test(without_connection),
