@@ -167,7 +167,9 @@ static void read_envelope(filter_t* f, const char* base) {
                                     f->header, f->wants, &f->reason);
 }
 
-/* Octets of the fields that don't go out. */
+/* Octets of the fields that don't go out. As in what follows, len octets are
+ * those of the header and of what there is behind it: where its last lines are
+ * but text depends on that. */
 static size_t blind_octets(const char* base, size_t len) {
   uvsmtp__fields_t fields = {base, base, base + len};
   uvsmtp__field_t field;
@@ -189,7 +191,7 @@ static void copy_seen(char* to, const char* base, size_t len) {
     to += n;
     run = field.stop;
   }
-  memmove(to, run, (size_t)(base + len - run));
+  memmove(to, run, (size_t)(fields.at - run));
 }
 
 /* The header is whole in the slice. */
@@ -197,13 +199,13 @@ static int header_in_place(filter_t* f) {
   const char* base = rest_base(f);
   size_t seen;
   read_envelope(f, base);
-  f->kept = blind_octets(base, f->header);
+  f->kept = blind_octets(base, rest_len(f));
   if (f->kept == 0) return 0;
   seen = f->header - f->kept;
   if (seen > 0) {
     char* to = uvsmtp__buf_reserve(&f->mem, &f->head, seen, SIZE_MAX);
     if (to == NULL) return -ENOMEM;
-    copy_seen(to, base, f->header);
+    copy_seen(to, base, rest_len(f));
     uvsmtp__buf_commit(&f->head, seen);
   }
   f->gathered = f->header;
@@ -215,11 +217,11 @@ static int header_in_place(filter_t* f) {
 static int header_gathered(filter_t* f) {
   char* base = uvsmtp__buf_data(&f->head);
   read_envelope(f, base);
-  f->kept = blind_octets(base, f->header);
+  f->kept = blind_octets(base, f->head.len);
   if (f->kept > 0) {
     const char* text = base + f->header;
     size_t n = f->head.len - f->header;
-    copy_seen(base, base, f->header);
+    copy_seen(base, base, f->head.len);
     memmove(base + f->header - f->kept, text, n);
     f->head.len -= f->kept;
   }
