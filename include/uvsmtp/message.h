@@ -44,8 +44,9 @@ UVSMTP_EXTERN const char* const* uvsmtp_envelope_rcpts(
     const uvsmtp_envelope_t* envelope, size_t* n);
 
 /* A source over a message that another source holds: it hands over all of it
- * but for the fields Bcc and Resent-Bcc, folded lines included, and reads the
- * envelope on the way. The header is held in memory where it comes in pieces or
+ * but for the fields Bcc and Resent-Bcc, folded lines included, and lines of
+ * the header that are no field (a mbox's "From "), and reads the envelope on
+ * the way. The header is held in memory where it comes in pieces or
  * has such a field, at most max_header octets (0: 1 MiB; more fails the message
  * with UV_EMSGSIZE); the body goes through as it comes. inner is borrowed until
  * the release of this one, which frees it. For one message; to be rewound only
