@@ -44,8 +44,8 @@ TYPES = (
 )
 # Headers that are one subject.
 GROUPS = {"errors.h": "errors", "file.h": "body files",
-          "printer.h": "trace printer", "proto.h": "the engine",
-          "version.h": "version"}
+          "params.h": "parameters", "printer.h": "trace printer",
+          "proto.h": "the engine", "send.h": "sending", "version.h": "version"}
 
 
 def escape(text):

@@ -15,9 +15,10 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 # In the order in which a user meets them.
-HEADERS = ("uvsmtp.h", "uvsmtp/types.h", "uvsmtp/tls.h", "uvsmtp/auth.h",
-           "uvsmtp/file.h", "uvsmtp/printer.h", "uvsmtp/errors.h",
-           "uvsmtp/proto.h", "uvsmtp/version.h")
+HEADERS = ("uvsmtp.h", "uvsmtp/types.h", "uvsmtp/params.h", "uvsmtp/send.h",
+           "uvsmtp/message.h", "uvsmtp/tls.h", "uvsmtp/auth.h", "uvsmtp/file.h",
+           "uvsmtp/printer.h", "uvsmtp/errors.h", "uvsmtp/proto.h",
+           "uvsmtp/version.h")
 
 SETTINGS = """
 PROJECT_NAME = uvsmtp

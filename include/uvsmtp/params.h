@@ -23,10 +23,10 @@ extern "C" {
 /* When a recipient's delivery is to be reported on (RFC 3461 4.1): a set, NEVER
  * alone; 0: nothing is said, so that the server reports failures. */
 enum uvsmtp_dsn_notify {
-  UVSMTP_DSN_NEVER = 1u << 0,
-  UVSMTP_DSN_SUCCESS = 1u << 1,
-  UVSMTP_DSN_FAILURE = 1u << 2,
-  UVSMTP_DSN_DELAY = 1u << 3
+  UVSMTP_DSN_NEVER = 1u << 0,   /* whatever happens */
+  UVSMTP_DSN_SUCCESS = 1u << 1, /* it was delivered */
+  UVSMTP_DSN_FAILURE = 1u << 2, /* it can't be */
+  UVSMTP_DSN_DELAY = 1u << 3    /* it has not been yet */
 };
 
 /* What a report on a failure brings back (RFC 3461 4.3). */
@@ -73,10 +73,10 @@ enum uvsmtp_mail_flags {
 
 /* Extensions whose parameters were left out. */
 enum uvsmtp_omitted {
-  UVSMTP_OMITTED_DSN = 1u << 0,
-  UVSMTP_OMITTED_DELIVERBY = 1u << 1,
-  UVSMTP_OMITTED_PRIORITY = 1u << 2,
-  UVSMTP_OMITTED_AUTH = 1u << 3
+  UVSMTP_OMITTED_DSN = 1u << 0,       /* RET, ENVID, NOTIFY, ORCPT */
+  UVSMTP_OMITTED_DELIVERBY = 1u << 1, /* BY */
+  UVSMTP_OMITTED_PRIORITY = 1u << 2,  /* MT-PRIORITY */
+  UVSMTP_OMITTED_AUTH = 1u << 3       /* AUTH= */
 };
 
 /* Parameters of MAIL. Strings as people write them: they are encoded here. */

@@ -45,11 +45,10 @@ UVSMTP_EXTERN int uvsmtp_send_message(uvsmtp_session_t* session,
 UVSMTP_EXTERN int uvsmtp_etrn(uvsmtp_session_t* session, const char* node,
                               uvsmtp_cb cb, void* data);
 
-/* An attribute of XCLIENT or XFORWARD: "ADDR", "NAME", ... value NULL:
- * "[UNAVAILABLE]". */
+/* An attribute of XCLIENT or XFORWARD. */
 typedef struct uvsmtp_attribute_s {
-  const char* name;
-  const char* value;
+  const char* name;  /* "ADDR", "NAME", ... */
+  const char* value; /* NULL: "[UNAVAILABLE]" */
 } uvsmtp_attribute_t;
 
 /* XFORWARD: tells a content filter whom a message came from; before its MAIL.

@@ -32,7 +32,11 @@ SPOILT = (
      "UVSMTP_VERSION_MAJOR"),
 )
 PAGES = {
-    "group__group__session.html": ("uvsmtp_send", "uvsmtp_target_t"),
+    "group__group__session.html": ("uvsmtp_noop", "uvsmtp_target_t"),
+    "group__group__sending.html": ("uvsmtp_send_message", "uvsmtp_xclient"),
+    "group__group__envelope.html": ("uvsmtp_source_message",),
+    "group__group__composing.html": ("uvsmtp_compose", "uvsmtp_draft_t"),
+    "group__group__parameters.html": ("UVSMTP_DSN_DELAY",),
     "group__group__errors.html": ("UVSMTP_ERECIPIENTS", "every recipient"),
     "group__group__states.html": ("UVSMTP_STATE_LAST_TEXT", "last chunk"),
     "group__group__tls__settings.html": ("uvsmtp_tls_new", "verify hook"),
@@ -47,9 +51,12 @@ PAGES = {
 def main():
     root, doxygen = Path(sys.argv[1]).resolve(), sys.argv[2]
     sys.path.insert(0, str(root / "docs"))
-    from reference import make
+    from reference import HEADERS, make
 
-    problems = []
+    missing = {str(path.relative_to(root / "include"))
+               for path in (root / "include").rglob("*.h")} ^ set(HEADERS)
+    problems = [f"not in reference.py, or only there: {name}"
+                for name in sorted(missing)]
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
         complaints = make(doxygen, root, scratch / "out")
