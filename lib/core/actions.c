@@ -228,7 +228,13 @@ static void accept_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
 static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
                         const uvsmtp__cause_t* why) {
   uvsmtp_rcpt_result_t* r = rcpt_row(e);
-  keep_rcpt_reply(p, e, why);
+  int many = r != NULL && why->reply->code != 421 &&
+             uvsmtp__is_too_many(p, e->op, why->reply);
+  /* One is too many as often as the server likes: the first time is kept. */
+  if (many && (r->flags & RCPT_MANY))
+    r->flags |= RCPT_REPLIED;
+  else
+    keep_rcpt_reply(p, e, why);
   /* Behind a refused MAIL it is about the order of commands and says nothing of
    * the recipient: the sender's refusal is the verdict. */
   if (p->mail_refused) return;
@@ -239,7 +245,7 @@ static void refuse_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   r->outcome = uvsmtp__classify(S_RCPT, why->reply->code, 0) == I_PERM
                    ? UVSMTP_OUTCOME_REJECTED
                    : UVSMTP_OUTCOME_DEFERRED;
-  if (why->reply->code != 421 && uvsmtp__is_too_many(p, e->op, why->reply)) {
+  if (many) {
     r->outcome = UVSMTP_OUTCOME_DEFERRED;
     r->flags |= RCPT_AGAIN;
     uvsmtp__round_full(&e->op->round, why->reply);

@@ -96,8 +96,12 @@ static void decide(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state,
     return;
   op->result.stage = (uint8_t)state;
   if (why->reply == NULL) return;
-  uvsmtp__reply_store(&p->mem, &op->arena, why->reply, UVSMTP__TEXT_MAX,
-                      &op->result.reply);
+  /* Of many transactions each recipient's own is kept: no more than a RCPT's.
+   */
+  uvsmtp__reply_store(
+      &p->mem, &op->arena, why->reply,
+      op->round.several ? UVSMTP__RCPT_TEXT_MAX : UVSMTP__TEXT_MAX,
+      &op->result.reply);
   op->result.has_reply = 1;
 }
 

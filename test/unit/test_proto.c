@@ -142,6 +142,68 @@ static void what_is_sent_again_is_measured_again(void** state) {
   host_close(&h);
 }
 
+enum { MANY = 60 };
+
+/* Sends a message to MANY recipients by a server that takes the first and the
+ * third of each transaction: how much memory it takes at the most. */
+static size_t most_memory(const char* limits, const char* refusal,
+                          const char* final) {
+  uvsmtp_rcpt_t rcpts[MANY];
+  const uvsmtp_rcpt_t* list[MANY];
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
+  uvsmtp_memory_source_t body;
+  host_t h;
+  size_t i;
+  host_open(&h, 0);
+  greet(&h, limits);
+  uvsmtp_source_memory(&body, "hi\r\n", 4);
+  for (i = 0; i < MANY; i++) {
+    rcpts[i] = (uvsmtp_rcpt_t)UVSMTP_RCPT_INIT("b@y");
+    list[i] = &rcpts[i];
+  }
+  m.from = "a@x";
+  m.rcpts = list;
+  m.nrcpts = MANY;
+  m.body = &body.source;
+  r.message = &m;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), 0);
+  drain(&h);
+  for (i = 0; h.len > 0; i = h.out[0] == 'M' ? 0 : i + 1) {
+    if (h.out[0] == 'D')
+      say(&h, "354 go\r\n");
+    else if (h.out[0] == 'h')
+      say(&h, final);
+    else
+      say(&h, i == 0 || i == 1 || i == 3 ? "250 ok\r\n" : refusal);
+  }
+  expect(&h, UVSMTP_OP_SEND, 0);
+  host_close(&h);
+  return h.alloc.peak;
+}
+
+/* What a server says again and again is not kept again and again. */
+static void many_transactions_take_little_memory(void** state) {
+  static char refusal[1100] = "452 ";
+  static char final[60000];
+  size_t at;
+  (void)state;
+  memset(refusal + 4, 'x', 1000);
+  memcpy(refusal + 1004, "\r\n", 3);
+  assert_in_range(
+      most_memory("250-mx\r\n250 LIMITS RCPTMAX=99\r\n", refusal, "250 ok\r\n"),
+      1, 512 * 1024);
+  for (at = 0; at < 58000; at += 1006) {
+    memcpy(final + at, "250-", 4);
+    memset(final + at + 4, 'x', 1000);
+    memcpy(final + at + 1004, "\r\n", 2);
+  }
+  memcpy(final + at, "250 ok\r\n", 9);
+  assert_in_range(
+      most_memory("250-mx\r\n250 LIMITS RCPTMAX=1\r\n", "452 no\r\n", final), 1,
+      512 * 1024);
+}
+
 /* One that is accepted fits into a line, with LAST, too. */
 static void urls_have_a_longest(void** state) {
   enum { LONGEST = 2048 - sizeof("BURL  LAST\r\n") + 1 };
@@ -500,6 +562,7 @@ int main(void) {
       cmocka_unit_test(later_structs_pass_when_empty),
       cmocka_unit_test(refuses_bad_requests),
       cmocka_unit_test(what_is_sent_again_is_measured_again),
+      cmocka_unit_test(many_transactions_take_little_memory),
       cmocka_unit_test(urls_have_a_longest),
       cmocka_unit_test(refuses_bad_messages),
       cmocka_unit_test(without_connection),
