@@ -261,9 +261,8 @@ struct uvsmtp_source_s {
   int (*peek)(uvsmtp_source_t* self, uvsmtp_slice_t* out);
   /* The first n octets of the last peek are no longer needed. */
   void (*consumed)(uvsmtp_source_t* self, size_t n);
-  /* Back to the first octet, 0 or a negative error. NULL: not possible, which a
-   * source may also find out in the first peek that returns anything but WAIT.
-   */
+  /* Back to the first octet, 0 or a negative error. NULL: not possible, which
+   * may show as late as a length. */
   int (*rewind)(uvsmtp_source_t* self);
   /* The library is done with the source. May be NULL. */
   void (*release)(uvsmtp_source_t* self);

@@ -275,7 +275,7 @@ static int filter_peek(uvsmtp_source_t* source, uvsmtp_slice_t* out) {
     if (rc == 0) {
       f->read = 1;
       source->length = length_of(f);
-      /* Inner may have found out, when it was opened, that it can't. */
+      /* A pipe is known for one only now. */
       if (f->inner->rewind == NULL) source->rewind = NULL;
     }
   }

@@ -323,6 +323,24 @@ class Parameters(Server):
                 self.assertEqual(len(dialogue(recorder)[1]), not options)
 
 
+    def test_pipe(self):
+        """What came through a pipe can't be sent again: who is too many is
+        deferred, and the others are not kept from it."""
+        to = ["a@b.example", "c@d.example", "e@f.example"]
+        for replies, extensions, outcomes in (
+                (["250 ok", "452 4.5.3 enough", "250 ok"], (),
+                 ["accepted", "deferred", "accepted"]),
+                ("250 ok", ("LIMITS RCPTMAX=2",),
+                 ["accepted", "accepted", "deferred"])):
+            for stdin in True, False:
+                with self.subTest(extensions, stdin=stdin), \
+                        Recorder({"RCPT": replies}, extensions) as recorder:
+                    got = send(recorder.url, to, stdin=stdin)
+                    self.assertEqual(
+                        [r["outcome"] for r in got.report["recipients"]],
+                        outcomes if stdin else ["accepted"] * 3)
+
+
 class Poor(Server):
     """A server that offers nothing of it."""
     extensions = ("PIPELINING",)
