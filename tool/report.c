@@ -33,6 +33,27 @@ static size_t accepted(const uvsmtp_result_t* r) {
   return n;
 }
 
+/* With --all-or-nothing the refusal of one is that of all: this is what was
+ * said to this one's own RCPT, if that was said. */
+static const uvsmtp_reply_t* own_reply(const uvsmtp_rcpt_result_t* r) {
+  return uvsmtp_rcpt_result_status(r) == UVSMTP_ERECIPIENTS &&
+                 uvsmtp_rcpt_result_stage(r) == UVSMTP_STATE_RCPT
+             ? uvsmtp_rcpt_result_rcpt_reply(r)
+             : uvsmtp_rcpt_result_reply(r);
+}
+
+static int is_withheld(const uvsmtp_rcpt_result_t* r) {
+  return own_reply(r) != uvsmtp_rcpt_result_reply(r);
+}
+
+static size_t withheld(const uvsmtp_result_t* r) {
+  size_t n = 0;
+  size_t i;
+  for (i = 0; i < uvsmtp_result_rcpt_count(r); i++)
+    n += (size_t)is_withheld(uvsmtp_result_rcpt(r, i));
+  return n;
+}
+
 /* Of several addresses each has a reason of its own. */
 static void put_attempts(text_t* t, const run_t* run, int cause) {
   size_t i;
@@ -153,6 +174,9 @@ void report_sentence(const run_t* run, const verdict_t* v,
     put(&t, "interrupted");
   } else if (status == UVSMTP_ESOURCE) {
     put(&t, "reading %.200s failed: %s", run->source, uvsmtp_strerror(cause));
+  } else if (withheld(r) > 0) {
+    put(&t, "%s refused %zu of %zu recipients, so that nobody gets it",
+        run->where, n - withheld(r), n);
   } else if (sentence_of(status) != NULL) {
     put(&t, sentence_of(status), run->where);
     put_cause(&t, r);
@@ -185,7 +209,7 @@ json_t* reply_json(const uvsmtp_reply_t* reply) {
 
 static json_t* rcpt_json(const uvsmtp_rcpt_result_t* r) {
   const char* address = uvsmtp_rcpt_result_address(r);
-  const uvsmtp_reply_t* reply = uvsmtp_rcpt_result_reply(r);
+  const uvsmtp_reply_t* reply = own_reply(r);
   return json_pack(
       "{s:o, s:s, s:o, s:o, s:o, s:o}", "address",
       text_json(address, strlen(address)), "outcome",
@@ -308,7 +332,10 @@ static void list_recipients(const uvsmtp_result_t* r, FILE* to) {
     text_print(to, address, strlen(address));
     fprintf(to, "%*s  %s", len < width ? (int)(width - len) : 0, "",
             uvsmtp_outcome_name(uvsmtp_rcpt_result_outcome(rcpt)));
-    reply_print(to, uvsmtp_rcpt_result_reply(rcpt));
+    if (is_withheld(rcpt))
+      fputs(", since not everybody was accepted", to);
+    else
+      reply_print(to, uvsmtp_rcpt_result_reply(rcpt));
     fputc('\n', to);
   }
 }

@@ -362,9 +362,9 @@ enum uvsmtp_message_flags {
   UVSMTP_MESSAGE_NO_PIPELINING = 1u << 9,
   /* DATA even where CHUNKING is offered. */
   UVSMTP_MESSAGE_NO_CHUNKING = 1u << 10,
-  /* The text goes out only if every recipient was accepted. Else the message
-   * fails with UVSMTP_ERECIPIENTS; who was accepted shares the outcome of the
-   * first that was refused, the refused have their own. Not divided into
+  /* The text goes out only if every recipient was accepted: the refusal of one
+   * is that of all (UVSMTP_ERECIPIENTS, and its outcome is everybody's who was
+   * not refused; uvsmtp_rcpt_result_rcpt_reply tells who was). Not divided into
    * several transactions. Under LMTP the final replies may still differ. */
   UVSMTP_MESSAGE_ALL_OR_NOTHING = 1u << 11,
   /* A text that is not ASCII does not go to a server without 8BITMIME:

@@ -309,18 +309,37 @@ class Parameters(Server):
                                  "--refuse-8bit"))
 
     def test_all_or_nothing(self):
-        """One refusal is that of all."""
-        refusal = ["250 ok", "550 5.1.1 who?"]
-        for options, status, codes in (
-                ([], "partial", [250, 550]),
-                (["--all-or-nothing"], "recipients-refused", [550, 550])):
-            with Recorder({"RCPT": list(refusal)}) as recorder:
-                got = send(recorder.url, ["a@b.example", "c@d.example"],
-                           *options)
+        """One refusal is that of all, and it says whose it was."""
+        refusal = ["250 ok", "550 5.1.1 who?", "250 ok"]
+        to = ["a@b.example", "c@d.example", "e@f.example"]
+        for options, extensions, status, codes in (
+                ([], EXTENSIONS, "partial", [250, 550, 250]),
+                (["--all-or-nothing"], EXTENSIONS, "recipients-refused",
+                 [250, 550, 250]),
+                (["--all-or-nothing"], (), "recipients-refused",
+                 [250, 550, None])):
+            with Recorder({"RCPT": list(refusal)}, extensions) as recorder:
+                got = send(recorder.url, to, *options)
                 self.check_sent(got, status, 67)
                 self.assertEqual([r["code"] for r in got.report["recipients"]],
                                  codes)
+                self.assertEqual({r["outcome"] for r in
+                                  got.report["recipients"]}, {"rejected"} if
+                                 options else {"accepted", "rejected"})
                 self.assertEqual(len(dialogue(recorder)[1]), not options)
+        with Recorder({"RCPT": list(refusal)}) as recorder:
+            code, out, err = client.run(
+                [client.programs["tool"], "send", "--server", recorder.url,
+                 "--all-or-nothing", "--from", "",
+                 *(word for rcpt in to for word in ("--to", rcpt))], b"x\n")
+            self.assertEqual((code, out), (67, b""))
+            lines = err.decode().splitlines()
+            self.assertIn("refused 1 of 3 recipients, so that nobody gets it",
+                          lines[0])
+            self.assertEqual(lines[1:4], [
+                "  a@b.example  rejected, since not everybody was accepted",
+                "  c@d.example  rejected: 550 5.1.1 who?",
+                "  e@f.example  rejected, since not everybody was accepted"])
 
 
     def test_pipe(self):
