@@ -157,7 +157,7 @@ static int submit(send_t* s) {
       list[i] = &rcpts[i];
     }
     fill(s, &m);
-    m.rcpts = list;
+    m.rcpts = to->n > 0 ? list : NULL;
     m.nrcpts = to->n;
     rc = submit_message(s, &m);
   }

@@ -41,7 +41,7 @@ static int send_file(uvsmtp_session_t* session, const char* path,
   uvsmtp_message_t message = UVSMTP_MESSAGE_INIT;
   int err = uvsmtp_source_path(&message.body, session, path);
   if (err != 0) return err;
-  message.rcpts = rcpts;
+  message.rcpts = n > 0 ? rcpts : NULL;
   message.nrcpts = n;
   err = uvsmtp_send_message(session, &message, on_sent, status);
   if (err != 0) uvsmtp_source_discard(message.body);

@@ -124,7 +124,7 @@ typedef struct uvsmtp_request_s {
   /* EXTENSION, XCLIENT: what has to be offered for the line `text`; options are
    * names of attributes, each of which has to be among its parameters. */
   const char* keyword;
-  /* SEND: says the envelope where message->from is NULL or nrcpts is 0, once
+  /* SEND: says the envelope where message->from or rcpts is NULL, once
    * the body has shown its first octets. Strings that live until the source's
    * release. 0, or an error (UVSMTP_EMESSAGE ...) with *reason, a static
    * sentence or NULL. A hook; NULL: the message says all itself. */

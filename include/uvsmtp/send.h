@@ -26,8 +26,9 @@ UVSMTP_EXTERN int uvsmtp_send(uvsmtp_session_t* session,
 
 /* As uvsmtp_send, but for a message whose header may say the envelope:
  * smtplib's send_message. message->from NULL: the sender is the header's;
- * nrcpts 0: so are the recipients; what is given stands in their place. Bcc and
- * Resent-Bcc do not go out. The body may be any source: the header is read when
+ * rcpts NULL: so are the recipients (a list of none is UV_EINVAL: nobody is not
+ * everybody); what is given stands in their place. Bcc and Resent-Bcc do not go
+ * out. The body may be any source: the header is read when
  * the message's turn comes, before anything is said of it; at most
  * message->max_header octets. What the header says wrong, or does not say,
  * fails the message with UVSMTP_EMESSAGE, UVSMTP_OUTCOME_REJECTED, and

@@ -136,7 +136,10 @@ static int check_sender(const uvsmtp_message_t* m, int headed,
 static int check_message(const uvsmtp_message_t* m, int headed,
                          unsigned int* flags) {
   size_t i;
-  if (m->nrcpts == 0 ? !headed : m->rcpts == NULL) return -EINVAL;
+  /* A list that has become empty means nobody, and not all whom the header
+   * names. */
+  if (m->nrcpts == 0 ? !headed || m->rcpts != NULL : m->rcpts == NULL)
+    return -EINVAL;
   if (m->nrcpts > UINT32_MAX) return -EINVAL;
   if (m->line_ends > UVSMTP_LINES_BINARY || m->timeout < 0) return -EINVAL;
   if (m->flags & ~(unsigned int)(UVSMTP_MESSAGE_BORROW_STRINGS |

@@ -92,8 +92,7 @@ def senders():
         "both given, and Bcc": header(
             HEAD + b"Bcc: secret@example.net\r\n", sender="o@example.org",
             to=["a@example.net"]),
-        "nobody given": header(
-            HEAD, "nobody given", to=[], ours=["you@example.net"]),
+        "nobody given": header(HEAD, "nobody given", to=[]),
     }
 
 

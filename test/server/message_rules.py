@@ -255,8 +255,9 @@ RULES = {
         "fails the message; smtplib begins one, and resets it, or says RCPT "
         "TO:<>", everywhere, failed),
     "nobody given": (
-        "is the same as none: the header's are meant; smtplib begins a "
-        "message for nobody", everywhere, sent),
+        "is refused at once, and never for the header's; smtplib begins a "
+        "message for nobody, and resets it", everywhere,
+        lambda *_: Went(error="refused EINVAL")),
     "malformed": (
         "an address that is none fails the message; smtplib sends to what it "
         "makes of it", everywhere, failed),

@@ -61,7 +61,7 @@ static void read_rcpts(parcel_t* parcel, const json_t* to) {
     parcel->rcpts[i] = rcpt_of(json_array_get(to, i));
     parcel->list[i] = &parcel->rcpts[i];
   }
-  parcel->message.rcpts = n > 0 ? parcel->list : NULL;
+  parcel->message.rcpts = json_is_array(to) ? parcel->list : NULL;
   parcel->message.nrcpts = n;
 }
 
