@@ -12,6 +12,7 @@ little; a full handshake is cut up to its end. Arguments: TOOL SINK DRIVER."""
 
 import above  # noqa: F401
 import certs
+import client
 import world
 from dialogue import Dialogue
 from peer import FIN, RST, SPOIL, Server, context
@@ -113,12 +114,14 @@ class Cut(Case):
     @staticmethod
     def hows(octets, resumed, policy):
         """Full handshakes cost the most: behind STARTTLS, where they are as
-        they are without, both ways to end take turns."""
+        they are without, the ways to end take turns. With sanitizers they do
+        everywhere: every octet, by one of them."""
         if resumed and policy == IMPLICIT:
-            return (FIN, RST, SPOIL)
-        if resumed or policy == IMPLICIT:
-            return (FIN, RST)
-        return (RST,) if octets & 1 else (FIN,)
+            ways = (FIN, RST, SPOIL)
+        else:
+            ways = (FIN, RST)
+        turns = not resumed and policy != IMPLICIT
+        return (ways[octets % len(ways)],) if turns or client.SHORT else ways
 
     def cut_all(self, cutter, policy, version, whole, resumed):
         # A signature has not always the same length.
