@@ -234,6 +234,16 @@ void run_to_stall(fixture_t* f, peer_t* peer, int n) {
   for (i = 0; i < 5; i++) run_for(f, 1);
 }
 
+void assert_only_hello(fixture_t* f, const uvsmtp_session_t* s) {
+  int i;
+  for (i = 0; uvsmtp_session_state(s) != UVSMTP_STATE_READY; i++) {
+    assert_true(i < 10000);
+    run_for(f, 1);
+  }
+  run_for(f, 20);
+  assert_int_equal(UVSMTP_STATE_READY, uvsmtp_session_state(s));
+}
+
 /* ---------------------------------------------------------------- messages */
 
 static void on_release(uvsmtp_source_t* self) {

@@ -108,6 +108,9 @@ void run_until(fixture_t* f, const int* flag, int n);
 /* Runs the loop until the peer has come to its n-th STALL, and then until
  * nothing moves. */
 void run_to_stall(fixture_t* f, peer_t* peer, int n);
+/* Runs the loop until the session has said hello, and sees that it says no more
+ * than that. */
+void assert_only_hello(fixture_t* f, const uvsmtp_session_t* s);
 
 /* A message over memory, at first to one recipient. */
 typedef struct letter_s {
