@@ -134,7 +134,7 @@ void play_submit(play_t* p, size_t i) {
   fill_request(p, i, &r);
   list_rcpts(&lists, call);
   fill_message(&m, call, &p->sources[i]);
-  m.rcpts = call->nrcpts > 0 ? lists.list : NULL;
+  m.rcpts = call->nnamed > 0 ? lists.list : NULL;
   m.body = r.body;
   if (call->op == UVSMTP_OP_SEND) r.message = &m;
   if (call->envelope) r.envelope = hook_envelope;
