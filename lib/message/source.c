@@ -179,17 +179,23 @@ static size_t blind_octets(const char* base, size_t len) {
   return n;
 }
 
-/* Writes a header without those fields to `to`, which may be where it is. */
-static void copy_seen(char* to, const char* base, size_t len) {
+/* Writes a header without those fields to `to`, which may be where it is. Text
+ * goes on behind it up to `end`. */
+static void copy_seen(char* to, const char* base, size_t len, const char* end) {
   uvsmtp__fields_t fields = {base, base, base + len};
   uvsmtp__field_t field;
   const char* run = base; /* behind the last of them */
+  const char* first = to;
   while (uvsmtp__field_next(&fields, &field)) {
     size_t n = (size_t)(field.start - run);
     if (!uvsmtp__field_is_blind(&field)) continue;
     memmove(to, run, n);
     to += n;
     run = field.stop;
+    /* The CR of a line before it and the LF of an empty one behind it would
+     * become one line end, and the text part of the header. */
+    if (to > first && to[-1] == '\r' && run < end && *run == '\n')
+      to[-1] = '\n';
   }
   memmove(to, run, (size_t)(fields.at - run));
 }
@@ -205,7 +211,7 @@ static int header_in_place(filter_t* f) {
   if (seen > 0) {
     char* to = uvsmtp__buf_reserve(&f->mem, &f->head, seen, SIZE_MAX);
     if (to == NULL) return -ENOMEM;
-    copy_seen(to, base, rest_len(f));
+    copy_seen(to, base, f->header, base + rest_len(f));
     uvsmtp__buf_commit(&f->head, seen);
   }
   f->gathered = f->header;
@@ -221,7 +227,7 @@ static int header_gathered(filter_t* f) {
   if (f->kept > 0) {
     const char* text = base + f->header;
     size_t n = f->head.len - f->header;
-    copy_seen(base, base, f->head.len);
+    copy_seen(base, base, f->header, text + n);
     memmove(base + f->header - f->kept, text, n);
     f->head.len -= f->kept;
   }

@@ -222,6 +222,11 @@ static const sample_t samples[] = {
      "From: a@x\nTo: b@y\n\ntext", "a@x", "b@y c@z d@z"},
     {"From: a@x\rBcc: c@z,\r d@z\rTo: b@y\r\rtext",
      "From: a@x\rTo: b@y\r\rtext", "a@x", "b@y c@z d@z"},
+    /* The empty line stays one. */
+    {"From: a@x\rBcc: c@z\n\nX: text\n", "From: a@x\n\nX: text\n", "a@x",
+     "c@z"},
+    {"From: a@x\rBcc: c@z\r\nBcc: d@z\n\nBcc: text\n",
+     "From: a@x\n\nBcc: text\n", "a@x", "c@z d@z"},
     {"From: a@x\r\nBcc:\r\n c@z\r\nBcc \t: d@z\r\nBcc:\r\n\r\n",
      "From: a@x\r\n\r\n", "a@x", "c@z d@z"},
     /* What is almost that. */
