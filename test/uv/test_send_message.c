@@ -384,8 +384,8 @@ static void test_bad_headers(void** state) {
       "From: a@a.example\r\nSubject: x\r\n\r\nhi\r\n",
       "To: a@a.example\r\nSubject: x\r\n\r\nhi\r\n",
       "From: a@a.example\r\nTo: two words\r\n\r\nhi\r\n",
-      "Resent-Date: x\r\nResent-Date: y\r\nResent-From: a@a.example\r\n"
-      "Resent-To: a@a.example\r\n\r\nhi\r\n",
+      ("Resent-Date: x\r\nResent-Date: y\r\nResent-From: a@a.example\r\n"
+       "Resent-To: a@a.example\r\n\r\nhi\r\n"),
   };
   size_t i;
   int way;
