@@ -156,6 +156,8 @@ void report_sentence(const run_t* run, const verdict_t* v,
   if (strcmp(v->status, "partial") == 0) {
     put(&t, "%zu of %zu recipients were not accepted by %s", n - accepted(r), n,
         run->where);
+    if (uvsmtp_result_detail(r) != NULL)
+      put(&t, ": %.300s", uvsmtp_result_detail(r));
   } else if (strcmp(v->status, "delivery-unknown") == 0) {
     put(&t, "the message had left for %s, but no verdict came", run->where);
     put_cause(&t, r);

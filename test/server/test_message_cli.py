@@ -359,6 +359,17 @@ class Parameters(Server):
                         [r["outcome"] for r in got.report["recipients"]],
                         outcomes if stdin else ["accepted"] * 3)
 
+    def test_no_more(self):
+        """Why some were not asked for is told."""
+        with Recorder(extensions=("LIMITS RCPTMAX=1 MAILMAX=2",)) as recorder:
+            got = send(recorder.url, ["a@b.example", "c@d.example",
+                                      "e@f.example"])
+            self.check_sent(got, "partial", 67)
+            self.assertEqual([r["outcome"] for r in got.report["recipients"]],
+                             ["accepted", "accepted", "not-attempted"])
+            self.assertIn("no more messages", got.report["detail"])
+            self.assertIn(got.report["detail"], got.report["error"])
+
 
 class Poor(Server):
     """A server that offers nothing of it."""
