@@ -263,10 +263,12 @@ static int write_date(uvsmtp__writer_t* w, int64_t seconds) {
 static void write_random_id(uvsmtp__writer_t* w, const char* address,
                             const unsigned char* random) {
   static const char hex[] = "0123456789abcdef";
-  const char* domain = strrchr(address, '@');
+  uvsmtp_slice_t path = {address, strlen(address)};
+  const char* domain;
   size_t n;
   size_t i;
-  domain = domain == NULL ? "localhost" : domain + 1;
+  path = uvsmtp__path_domain(path);
+  domain = path.len == 0 ? "localhost" : path.base;
   n = strlen(domain);
   if (domain[n - 1] == '.') n--;
   uvsmtp__write_name(w, "Message-ID");

@@ -333,7 +333,8 @@ class Compose(unittest.TestCase):
         for message_id in ids:
             self.assertRegex(message_id, r"\A <[0-9a-f]{32}@mail\.example>\Z")
         domains = {"me@[192.0.2.1]": "[192.0.2.1]", "postmaster": "localhost",
-                   '"a@b"@c.example, x@y': "c.example"}
+                   '"a@b"@c.example, x@y': "c.example",
+                   '"a@b> c"': "localhost"}
         for (_, domain), (_, data) in zip(domains.items(), compose(
                 [{"from": key} for key in domains])):
             self.assertTrue(
