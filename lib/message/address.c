@@ -72,19 +72,24 @@ static int starts_with(const span_t* s, char c) {
   return s->at < s->end && *s->at == c;
 }
 
-/* From the "(" to behind its ")". */
-static int skip_comment(span_t* s, const char** reason) {
+const char* uvsmtp__comment_end(const char* at, const char* end) {
   size_t depth = 0;
 
-  for (; s->at < s->end; s->at++) {
-    if (*s->at == '(') depth++;
-    if (*s->at == ')' && --depth == 0) {
-      s->at++;
-      return 0;
-    }
-    if (*s->at == '\\' && s->end - s->at > 1) s->at++;
+  for (; at < end; at++) {
+    if (*at == '(') depth++;
+    if (*at == ')' && --depth == 0) return at + 1;
+    if (*at == '\\' && end - at > 1) at++;
   }
-  return fail(reason, "a comment in an address list has no end");
+  return NULL;
+}
+
+static int skip_comment(span_t* s, const char** reason) {
+  const char* stop = uvsmtp__comment_end(s->at, s->end);
+
+  if (stop == NULL)
+    return fail(reason, "a comment in an address list has no end");
+  s->at = stop;
+  return 0;
 }
 
 static int skip_cfws(span_t* s, const char** reason) {

@@ -69,16 +69,6 @@ static int check_id(const char* id) {
 
 /* ---------------------------------------------------------------- mailboxes */
 
-static const char* behind_comment(const char* at, const char* end) {
-  size_t depth = 0;
-  for (; at < end; at++) {
-    if (*at == '(') depth++;
-    if (*at == ')' && --depth == 0) return at + 1;
-    if (*at == '\\' && end - at > 1) at++;
-  }
-  return at;
-}
-
 /* Appends what a quoted string stands for. */
 static const char* read_quoted(uvsmtp__buf_t* b, const char* at,
                                const char* end) {
@@ -104,7 +94,7 @@ static int read_name(letter_t* l, uvsmtp_slice_t written, int* atoms) {
     return -ENOMEM;
   while (at < end) {
     if (uvsmtp__is_blank(*at) || *at == '(') {
-      at = *at == '(' ? behind_comment(at, end) : at + 1;
+      at = *at == '(' ? uvsmtp__comment_end(at, end) : at + 1;
       apart = 1;
       continue;
     }

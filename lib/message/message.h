@@ -38,6 +38,10 @@ int uvsmtp__list_next(uvsmtp__list_t* list, uvsmtp__mailbox_t* mailbox,
 int uvsmtp__mailbox_put(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
                         const uvsmtp__mailbox_t* mailbox, const char** reason);
 
+/* Behind the comment, with those in it, that begins at `at` with "("; NULL: it
+ * has no end. What uvsmtp__list_next took has ends. */
+const char* uvsmtp__comment_end(const char* at, const char* end);
+
 /* ------------------------------------------------------------- header.c */
 
 /* What a header block consists of, by reference: a field, or lines that are
