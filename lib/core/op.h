@@ -83,6 +83,7 @@ typedef struct uvsmtp__text_s {
   uint8_t clean;   /* what is announced goes as it is */
   uint8_t ends;    /* this command's text ends the message */
   uint8_t high;    /* octets above 127: UVSMTP__HIGH_* */
+  uint8_t looked;  /* ... were looked for */
 } uvsmtp__text_t;
 
 enum { UVSMTP__HIGH_UNSEEN, UVSMTP__HIGH_NONE, UVSMTP__HIGH_SOME };
