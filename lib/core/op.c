@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/ascii.h"
 #include "core/command.h"
 #include "core/table.h"
 #include "uvsmtp/tls.h"
@@ -155,19 +156,24 @@ static int check_message(const uvsmtp_message_t* m, int headed,
   return 0;
 }
 
-/* A whole command of an extension, or the URL of one. */
+/* A whole command of an extension. */
 static int check_extension(const uvsmtp_request_t* r) {
-  static const char around[] = "BURL  LAST";
-  if (r->op != UVSMTP_OP_BURL) {
-    size_t octets = 0;
-    if (r->keyword == NULL || uvsmtp__check_param(r->keyword) != 0 ||
-        check_params(r->options, r->noptions, &octets) != 0)
-      return -EINVAL;
-  } else if (r->text == NULL || strchr(r->text, ' ') != NULL ||
-             strlen(r->text) > UVSMTP__LINE_MAX - 1 - sizeof(around)) {
+  size_t octets = 0;
+  if (r->keyword == NULL || uvsmtp__check_param(r->keyword) != 0 ||
+      check_params(r->options, r->noptions, &octets) != 0)
     return -EINVAL;
-  }
-  return uvsmtp__check_line(r->text);
+  /* The verbs of others are theirs here, too. */
+  if (r->op == UVSMTP_OP_EXTENSION)
+    return r->text == NULL ? -EINVAL : uvsmtp__check_command(r->text);
+  if (uvsmtp__check_line(r->text) != 0) return -EINVAL;
+  return uvsmtp__same(r->text, strcspn(r->text, " "), "XCLIENT", 7) ? 0
+                                                                    : -EINVAL;
+}
+
+static int check_url(const char* url) {
+  static const char around[] = "BURL  LAST";
+  if (uvsmtp__check_line(url) != 0 || strchr(url, ' ') != NULL) return -EINVAL;
+  return strlen(url) > UVSMTP__LINE_MAX - 1 - sizeof(around) ? -EINVAL : 0;
 }
 
 static int check_request(const uvsmtp_request_t* r, int lmtp) {
@@ -205,8 +211,9 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
       return r->text == NULL ? -EINVAL : uvsmtp__check_command(r->text);
     case UVSMTP_OP_EXTENSION:
     case UVSMTP_OP_XCLIENT:
-    case UVSMTP_OP_BURL:
       return check_extension(r);
+    case UVSMTP_OP_BURL:
+      return check_url(r->text);
     default:
       return -EINVAL;
   }

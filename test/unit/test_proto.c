@@ -96,6 +96,36 @@ static void refuses_bad_requests(void** state) {
   host_close(&h);
 }
 
+/* A command that has a request of its own is no extension's. */
+static void extensions_are_no_other_command(void** state) {
+  static const struct {
+    int op;
+    const char* text;
+    int status;
+  } lines[] = {{UVSMTP_OP_EXTENSION, "ETRN x", 0},
+               {UVSMTP_OP_EXTENSION, NULL, -EINVAL},
+               {UVSMTP_OP_EXTENSION, "MAIL FROM:<a@x>", -EINVAL},
+               {UVSMTP_OP_EXTENSION, "bdat 5 LAST", -EINVAL},
+               {UVSMTP_OP_EXTENSION, " DATA", -EINVAL},
+               {UVSMTP_OP_EXTENSION, "XCLIENT NAME=x", -EINVAL},
+               {UVSMTP_OP_EXTENSION, "ETRN x\r\nDATA", -EINVAL},
+               {UVSMTP_OP_XCLIENT, "xclient NAME=x", 0},
+               {UVSMTP_OP_XCLIENT, NULL, -EINVAL},
+               {UVSMTP_OP_XCLIENT, "ETRN x", -EINVAL}};
+  host_t h;
+  size_t i;
+  (void)state;
+  host_open(&h, 0);
+  for (i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+    uvsmtp_request_t r = UVSMTP_REQUEST_INIT(0);
+    r.op = lines[i].op;
+    r.text = lines[i].text;
+    r.keyword = "ETRN";
+    assert_int_equal(uvsmtp_proto_submit(h.p, &r), lines[i].status);
+  }
+  host_close(&h);
+}
+
 static const char* other_text;
 
 static int rewind_to_other(uvsmtp_source_t* s) {
@@ -563,6 +593,7 @@ int main(void) {
       cmocka_unit_test(refuses_bad_requests),
       cmocka_unit_test(what_is_sent_again_is_measured_again),
       cmocka_unit_test(many_transactions_take_little_memory),
+      cmocka_unit_test(extensions_are_no_other_command),
       cmocka_unit_test(urls_have_a_longest),
       cmocka_unit_test(refuses_bad_messages),
       cmocka_unit_test(without_connection),
