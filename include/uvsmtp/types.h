@@ -395,8 +395,9 @@ typedef void (*uvsmtp_progress_cb)(void* arg, uint64_t sent, int64_t total);
  * that was accepted. */
 typedef struct uvsmtp_message_s {
   size_t size;
-  const char* from; /* "" or "<>": the null reverse-path of a bounce */
-  const uvsmtp_rcpt_t* const* rcpts; /* at least one */
+  const char* from; /* "" or "<>": the null reverse-path of a bounce; NULL, for
+                       uvsmtp_send_message: the header's */
+  const uvsmtp_rcpt_t* const* rcpts; /* at least one; or NULL, likewise */
   size_t nrcpts;
   uvsmtp_source_t* body;           /* required */
   const char* const* mail_options; /* raw MAIL parameters, as for recipients */
