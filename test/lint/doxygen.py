@@ -21,7 +21,7 @@ SPOILT = (
      "uvsmtp_noop"),
     ("uvsmtp.h", "/* Where to connect to, and how. */\n", "\n",
      "uvsmtp_target_t"),
-    ("uvsmtp/types.h", "/* at least one */", "", "rcpts"),
+    ("uvsmtp/types.h", "/* at least one; or NULL, likewise */", "", "rcpts"),
     ("uvsmtp/types.h", "/* its transaction had not begun */", "",
      "UVSMTP_OUTCOME_NOT_ATTEMPTED"),
     ("uvsmtp/tls.h", "/* it is another server's (RFC 9525) */", "",
