@@ -209,8 +209,8 @@ void uvsmtp__round_full(uvsmtp__round_t* round, const uvsmtp_reply_t* reply);
 size_t uvsmtp__rcpts_ahead(const uvsmtp_proto_t* p, const uvsmtp__round_t* r);
 /* A transaction of a message begins: its MAIL has just been put into flight. */
 void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op);
-/* All steps of a message have been taken: is that all? HOLD: that is not known
- * yet; MORE: its cursor is at the beginning of another transaction. */
+/* All steps of a message have been taken: is that all? HOLD: not before they
+ * are answered; MORE: its cursor is at the beginning of another transaction. */
 enum { ROUNDS_OVER, ROUNDS_HOLD, ROUNDS_MORE };
 int uvsmtp__round_over(uvsmtp_proto_t* p, uvsmtp__op_t* op);
 

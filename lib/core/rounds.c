@@ -95,10 +95,9 @@ int uvsmtp__round_over(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   const uvsmtp__round_t* round = &op->round;
   if (op->result.nrcpts < 2 || round->rcpts == 0 || p->rest == S_CLOSED)
     return ROUNDS_OVER;
-  /* Whether there is one too many is not known yet. */
-  if (op->inflight > 0 && (round->replied < round->sent ||
-                           round->again > 0 || round->open > round->rcpts))
-    return ROUNDS_HOLD;
+  /* A lone dot is still to be answered: RSET may follow it, another MAIL not.
+   */
+  if (op->inflight > 0 && round->open > round->rcpts) return ROUNDS_HOLD;
   if (!is_more_due(p, op)) return ROUNDS_OVER;
   begin_anew(op);
   return ROUNDS_MORE;
