@@ -19,7 +19,7 @@ extern "C" {
  * UV_ETIMEDOUT, UV_ECANCELED, UV_ENOMEM. A server that says how many messages
  * it takes in a session (LIMITS, MAILMAX) gets no more: QUIT instead, and when
  * the session is over those behind complete, not attempted
- * (UVSMTP_EDISCONNECTED). */
+ * (UVSMTP_EDISCONNECTED, cause UV_EAGAIN). */
 UVSMTP_EXTERN int uvsmtp_send(uvsmtp_session_t* session,
                               const uvsmtp_message_t* message, uvsmtp_cb cb,
                               void* data);

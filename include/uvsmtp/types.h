@@ -261,8 +261,9 @@ struct uvsmtp_source_s {
   int (*peek)(uvsmtp_source_t* self, uvsmtp_slice_t* out);
   /* The first n octets of the last peek are no longer needed. */
   void (*consumed)(uvsmtp_source_t* self, size_t n);
-  /* Back to the first octet, 0 or a negative error. NULL: not possible, which
-   * may show as late as a length. */
+  /* Back to the first octet, 0 or a negative error. NULL: not possible, which a
+   * source may also find out in the first peek that returns anything but WAIT.
+   */
   int (*rewind)(uvsmtp_source_t* self);
   /* The library is done with the source. May be NULL. */
   void (*release)(uvsmtp_source_t* self);
@@ -388,7 +389,7 @@ typedef void (*uvsmtp_progress_cb)(void* arg, uint64_t sent, int64_t total);
  * server says how many recipients it takes in one (LIMITS, RFC 9422), and where
  * it refuses some as too many (452, 552, or an enhanced code x.5.3) after it
  * took others. Each but the first needs a body that can be rewound (memory,
- * files), else those recipients are not attempted (UVSMTP_ESOURCE). The first
+ * files), else those recipients are deferred (UVSMTP_ERECIPIENTS). The first
  * transaction in which none is accepted, of those the server had called too
  * many, is the last. The results are one list in any case, each recipient with
  * the replies of its own transaction; the message's reply is that of the first

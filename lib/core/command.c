@@ -225,20 +225,17 @@ int uvsmtp__check_line(const char* line) {
   if (line == NULL) return -EINVAL;
   len = strlen(line);
   if (len == 0 || len > UVSMTP__LINE_MAX - 2) return -EINVAL;
-  return check_utf8(line, len);
+  return uvsmtp__check_utf8(line, len);
 }
 
 int uvsmtp__check_command(const char* line) {
-  static const char refused[][9] = {"EHLO", "HELO", "LHLO", "STARTTLS", "AUTH",
-                                    "MAIL", "RCPT", "DATA", "BDAT",     "BURL",
-                                    "RSET", "QUIT", "TURN", "ATRN", "XCLIENT"};
+  static const char refused[][9] = {
+      "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT",   "DATA",
+      "BDAT", "BURL", "RSET", "QUIT",     "TURN", "ATRN", "XCLIENT"};
   size_t verb;
   size_t i;
 
-  if (line == NULL) return -EINVAL;
-  len = strlen(line);
-  if (len == 0 || len > UVSMTP__LINE_MAX - 2) return -EINVAL;
-  if (uvsmtp__check_utf8(line, len) != 0) return -EINVAL;
+  if (uvsmtp__check_line(line) != 0) return -EINVAL;
   /* Servers skip blanks before a verb: " DATA" would be one of those below. */
   if (*line == ' ') return -EINVAL;
 
@@ -298,6 +295,13 @@ int uvsmtp__put_bdat(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b, uint64_t n,
   number.out = digits;
   uvsmtp__line_number(&number, n);
   digits[number.len] = '\0';
+  return put_strings(mem, b, strings, 3);
+}
+
+int uvsmtp__put_burl(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
+                     const char* url, int last) {
+  const char* strings[3] = {"BURL ", url, last ? " LAST\r\n" : "\r\n"};
+
   return put_strings(mem, b, strings, 3);
 }
 

@@ -16,8 +16,8 @@
 #define UVSMTP__PATH_MAX 256u
 
 enum {
-  UVSMTP__PATH_NULL = 1u << 0, /* the null reverse-path */
-  UVSMTP__PATH_UTF8 = 1u << 1, /* holds an octet above 127 */
+  UVSMTP__PATH_NULL = 1u << 0,      /* the null reverse-path */
+  UVSMTP__PATH_UTF8 = 1u << 1,      /* holds an octet above 127 */
   UVSMTP__PATH_UTF8_LOCAL = 1u << 2 /* ... before its domain */
 };
 

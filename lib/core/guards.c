@@ -178,7 +178,8 @@ static int sender_fits(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   int rc;
   if (op->failed) return GUARD_SKIP;
   if (!has_place(p, S_MAIL)) return GUARD_TAKE;
-  if (p->caps.mail_max > 0 && p->mails >= p->caps.mail_max) return no_more(p, op);
+  if (p->caps.mail_max > 0 && p->mails >= p->caps.mail_max)
+    return no_more(p, op);
   rc = op->plan == PLAN_SEND ? text_known(p, op, S_MAIL) : GUARD_TAKE;
   if (rc != GUARD_TAKE) return rc;
   rc = op->envelope != NULL ? uvsmtp__take_envelope(p, op) : 0;
@@ -270,8 +271,8 @@ static int has_burl(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   return 0;
 }
 
-/* A BDAT or BURL of the caller's own. Under LMTP the last one waits until it is known
- * how many final replies there will be, so that they have a place. */
+/* A BDAT or BURL of the caller's own. Under LMTP the last one waits until it is
+ * known how many final replies there will be, so that they have a place. */
 static int chunk_asked(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (op->failed || op->last) return GUARD_SKIP;
   if (!has_place(p, S_CHUNK_TEXT)) return GUARD_TAKE;

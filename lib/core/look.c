@@ -34,7 +34,8 @@ int uvsmtp__text_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, uint64_t* size) {
       if (uvsmtp__text_peek(p, op) == TEXT_HAVE && whole_in_hand(t)) {
         m = *t;
         uvsmtp__body_init(&m.body, op->line_ends, 0);
-        if (uvsmtp__text_measure(&m, t->len, op->line_ends != UVSMTP_LINES_BINARY) == 0) {
+        if (uvsmtp__text_measure(&m, t->len,
+                                 op->line_ends != UVSMTP_LINES_BINARY) == 0) {
           t->size_known = 3;
           t->size = m.ahead;
           t->size_clean = m.clean;
@@ -80,7 +81,7 @@ int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op, int all) {
 
 int uvsmtp__text_rewind(uvsmtp__op_t* op) {
   uvsmtp__text_t* t = &op->text;
-  int rc = t->source->rewind == NULL ? -ENOTSUP : t->source->rewind(t->source);
+  int rc = t->source->rewind(t->source);
   if (rc < 0) return t->error = rc;
   t->base = NULL;
   t->taken = 0;

@@ -3,29 +3,8 @@
  * what the message needs. */
 #include <string.h>
 
+#include "core/line.h"
 #include "core/proto_int.h"
-
-/* A line's parameters under construction; they fit, see op.c. */
-typedef struct line_s {
-  char* at;
-} line_t;
-
-static void put_text(line_t* line, const char* text) {
-  size_t n = strlen(text);
-  memcpy(line->at, text, n + 1);
-  line->at += n;
-}
-
-static void put_number(line_t* line, uint64_t n) {
-  char digits[24];
-  size_t i = sizeof(digits) - 1;
-  digits[i] = '\0';
-  do {
-    digits[--i] = (char)('0' + n % 10);
-    n /= 10;
-  } while (n > 0);
-  put_text(line, digits + i);
-}
 
 /* Why the message can't go to this server. */
 static int unfit(uvsmtp__op_t* op, int error, const char* reason) {
@@ -36,7 +15,7 @@ static int unfit(uvsmtp__op_t* op, int error, const char* reason) {
 /* RFC 1870: the size is known or well estimated; more than the limit is refused
  * here, since the lower bound is already too much. */
 static int put_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, unsigned int raw,
-                    line_t* line, int* cause) {
+                    uvsmtp__line_t* line, int* cause) {
   uint64_t size = 0;
   int known;
   if (!(p->caps.bits & UVSMTP__CAP_SIZE) || op->text.source == NULL) return 0;
@@ -52,14 +31,14 @@ static int put_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, unsigned int raw,
                  "the message is larger than the server takes");
   }
   if (raw & UVSMTP__RAW_SIZE) return 0;
-  put_text(line, " SIZE=");
-  put_number(line, size);
+  uvsmtp__line_string(line, " SIZE=");
+  uvsmtp__line_number(line, size);
   return 0;
 }
 
-/* RFC 6152. What is not seen before it goes is better announced in vain than not
- * at all. */
-static int put_eight(uvsmtp_proto_t* p, uvsmtp__op_t* op, line_t* line,
+/* RFC 6152. What is not seen before it goes is better announced in vain than
+ * not at all. */
+static int put_eight(uvsmtp_proto_t* p, uvsmtp__op_t* op, uvsmtp__line_t* line,
                      int* cause) {
   int asked = op->params == NULL ? UVSMTP_BODY_AUTO : op->params->body;
   int offered = (p->caps.bits & UVSMTP__CAP_8BITMIME) != 0;
@@ -77,25 +56,27 @@ static int put_eight(uvsmtp_proto_t* p, uvsmtp__op_t* op, line_t* line,
     op->ascii = 1;
     if (high != UVSMTP__HIGH_SOME) return 0;
     *cause = -EILSEQ;
-    return unfit(op, UVSMTP_ENOTSUPPORTED,
-                 "the text is not ASCII, and the server does not offer 8BITMIME");
+    return unfit(
+        op, UVSMTP_ENOTSUPPORTED,
+        "the text is not ASCII, and the server does not offer 8BITMIME");
   }
   if (asked == UVSMTP_BODY_7BIT)
-    put_text(line, " BODY=7BIT");
+    uvsmtp__line_string(line, " BODY=7BIT");
   else if (asked == UVSMTP_BODY_8BITMIME || high != UVSMTP__HIGH_NONE)
-    put_text(line, " BODY=8BITMIME");
+    uvsmtp__line_string(line, " BODY=8BITMIME");
   return 0;
 }
 
 static int put_body(uvsmtp_proto_t* p, uvsmtp__op_t* op, unsigned int raw,
-                    line_t* line, int* cause) {
+                    uvsmtp__line_t* line, int* cause) {
   if (op->plan == PLAN_SEND && op->line_ends == UVSMTP_LINES_BINARY) {
     /* RFC 3030 3: only by BDAT. */
     if (!(p->caps.bits & UVSMTP__CAP_BINARYMIME) ||
         !uvsmtp__uses_chunking(p, op))
       return unfit(op, UVSMTP_ENOTSUPPORTED,
                    "the server does not offer BINARYMIME with CHUNKING");
-    if (!(raw & UVSMTP__RAW_BODY)) put_text(line, " BODY=BINARYMIME");
+    if (!(raw & UVSMTP__RAW_BODY))
+      uvsmtp__line_string(line, " BODY=BINARYMIME");
     return 0;
   }
   if (raw & UVSMTP__RAW_BODY) return 0;
@@ -141,11 +122,12 @@ static int check_ascii(uvsmtp_proto_t* p, uvsmtp__op_t* op, int* cause) {
     *cause = uvsmtp__path_ascii(p, op->result.rcpts[i].path, buf, &ascii);
   if (*cause == 0) return 0;
   if (*cause == -ENOMEM) return -ENOMEM;
-  return unfit(op, UVSMTP_ENOTSUPPORTED,
-               *cause == -ENOTSUP
-                   ? "a domain that is not ASCII, to a server without SMTPUTF8, "
-                     "in a build without IDN"
-                   : "a domain that is not ASCII and has no ASCII form");
+  return unfit(
+      op, UVSMTP_ENOTSUPPORTED,
+      *cause == -ENOTSUP
+          ? "a domain that is not ASCII, to a server without SMTPUTF8, "
+            "in a build without IDN"
+          : "a domain that is not ASCII and has no ASCII form");
 }
 
 /* RFC 6531 3.1, 3.2. A domain alone can do without (RFC 5891). */
@@ -195,9 +177,8 @@ int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
   unsigned int raw = uvsmtp__raw_keywords(op->options, op->noptions);
   int asked = (raw & UVSMTP__RAW_SMTPUTF8) != 0 ||
               (m != NULL && (m->flags & UVSMTP_MAIL_SMTPUTF8));
-  line_t line = {buf};
+  uvsmtp__line_t line = {buf, 0};
   int rc;
-  *buf = '\0';
   rc = fit_rounds(p, op, cause);
   if (rc == 0) rc = uvsmtp__fit_utf8(p, op, asked, cause);
   if (rc == 0) rc = fit_params(p, op, raw, cause);
@@ -205,9 +186,10 @@ int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
   if (rc == 0) rc = put_body(p, op, raw, &line, cause);
   if (rc != 0) return rc;
   if (op->smtputf8 && !(raw & UVSMTP__RAW_SMTPUTF8))
-    put_text(&line, " SMTPUTF8");
+    uvsmtp__line_string(&line, " SMTPUTF8");
+  buf[line.len] = '\0';
   if (m != NULL)
-    (void)uvsmtp__params_put(m, raw, op->result.omitted, line.at);
+    (void)uvsmtp__params_put(m, raw, op->result.omitted, buf + line.len);
   return 0;
 }
 

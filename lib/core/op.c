@@ -239,6 +239,14 @@ static void set_rows(uvsmtp__op_t* op, uvsmtp_rcpt_result_t* rows, size_t n) {
   op->round.open = n;
 }
 
+/* Has it a parameter of its own that the raw options leave to us? */
+static uint8_t is_own(const uvsmtp_rcpt_t* r, const uvsmtp_message_t* m) {
+  unsigned int raw = uvsmtp__raw_keywords(m->rcpt_options, m->nrcpt_options) |
+                     uvsmtp__raw_keywords(r->options, r->noptions);
+  return (r->notify != 0 && !(raw & UVSMTP__RAW_NOTIFY)) ||
+         (r->orcpt != NULL && !(raw & UVSMTP__RAW_ORCPT));
+}
+
 static void lay_rcpts(slab_t* s, uvsmtp__op_t* op, const uvsmtp_message_t* m,
                       int borrow) {
   size_t i;
@@ -259,7 +267,7 @@ static void lay_rcpts(slab_t* s, uvsmtp__op_t* op, const uvsmtp_message_t* m,
     rows[i].noptions = r.noptions;
     rows[i].orcpt = orcpt;
     rows[i].notify = (uint8_t)notify_of(&r, m->params);
-    if (rows[i].notify != 0 || orcpt != NULL) op->rcpt_params = 1;
+    if (r.notify != 0 || orcpt != NULL) op->rcpt_params |= is_own(&r, m);
   }
   if (op != NULL) set_rows(op, rows, m->nrcpts);
 }
@@ -314,7 +322,6 @@ int uvsmtp__op_set_envelope(const uvsmtp__mem_t* mem, uvsmtp__op_t* op,
   for (i = 0; i < nrcpts; i++) {
     fill_row(&rows[i], op, put_string(&s, rcpts[i], 0));
     if (op->params != NULL) rows[i].notify = (uint8_t)op->params->notify;
-    if (rows[i].notify != 0) op->rcpt_params = 1;
   }
   if (nrcpts > 0) set_rows(op, rows, nrcpts);
   return 0;
@@ -376,9 +383,8 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
   op->local = r->local != 0;
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_SEND)
     op->result.sender = op->arg;
-  if (op->arg != NULL &&
-      (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||
-       r->op == UVSMTP_OP_SEND)) {
+  if (op->arg != NULL && (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||
+                          r->op == UVSMTP_OP_SEND)) {
     unsigned int flags = 0;
     (void)uvsmtp__parse_path(op->arg, r->op != UVSMTP_OP_RCPT, &op->path,
                              &flags);

@@ -155,19 +155,19 @@ typedef struct uvsmtp__op_s {
       verdict_lost; /* ... which a loss brought, so a worse one may follow */
   uint8_t cut;      /* 421 to a RCPT: the rest was not attempted */
   uint8_t ehlo_refused;
-  uint8_t tls;     /* CONNECT: the policy of the session that begins */
-  uint8_t local;   /* CONNECT: nobody can listen */
-  uint8_t go;      /* 354: the text may go */
-  uint8_t void_go; /* 354 without a recipient */
-  uint8_t utf8;    /* UVSMTP__PATH_UTF8 of some path, and _LOCAL */
+  uint8_t tls;         /* CONNECT: the policy of the session that begins */
+  uint8_t local;       /* CONNECT: nobody can listen */
+  uint8_t go;          /* 354: the text may go */
+  uint8_t void_go;     /* 354 without a recipient */
+  uint8_t utf8;        /* UVSMTP__PATH_UTF8 of some path, and _LOCAL */
   uint8_t smtputf8;    /* its MAIL says SMTPUTF8 */
   uint8_t rcpt_params; /* some recipient has parameters of its own */
   uint8_t headed;      /* its source reads the header */
   uint8_t ascii;       /* octets above 127 fail its text */
-  uint8_t last;    /* BDAT op: LAST */
-  uint8_t carries; /* it carries a message: outcomes count */
-  uint8_t expired; /* its due time has passed */
-  uint8_t held;    /* it has waited for the length of its text */
+  uint8_t last;        /* BDAT op: LAST */
+  uint8_t carries;     /* it carries a message: outcomes count */
+  uint8_t expired;     /* its due time has passed */
+  uint8_t held;        /* it has waited for the length of its text */
 } uvsmtp__op_t;
 
 /* The rows of a message whose header said who gets it, and its sender where

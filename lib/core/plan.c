@@ -221,8 +221,7 @@ static void misplaced(uvsmtp_proto_t* p, uvsmtp__op_t* op, int state) {
 static int is_misled(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   int chunk = op->plan == PLAN_BDAT || op->plan == PLAN_BURL;
   if (p->holed && chunk) return 1;
-  return p->misled &&
-         (op->plan == PLAN_RCPT || op->plan == PLAN_DATA || chunk);
+  return p->misled && (op->plan == PLAN_RCPT || op->plan == PLAN_DATA || chunk);
 }
 
 /* Tries the request's next step: 1 when the cursor moved. */

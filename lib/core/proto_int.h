@@ -124,7 +124,7 @@ struct uvsmtp_proto_s {
   unsigned int esmtp : 1;
   unsigned int reset_owed : 1;
   unsigned int quit_owed : 1; /* the server takes no more messages */
-  unsigned int up : 1; /* the host has a transport for us */
+  unsigned int up : 1;        /* the host has a transport for us */
   unsigned int canceled : 1;
   unsigned int oom : 1;  /* noted in an action; step(OOM) follows */
   unsigned int busy : 1; /* within a call: hooks may not call back */

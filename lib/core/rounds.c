@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rounds.c: a message in several transactions: where the server says how many
- * recipients it takes in one (RFC 9422), and where it finds too many in this one
- * (RFC 5321 4.5.3.1.10). */
+ * recipients it takes in one (RFC 9422), and where it finds too many in this
+ * one (RFC 5321 4.5.3.1.10). */
 #include <string.h>
 
 #include "core/proto_int.h"
@@ -53,6 +53,7 @@ void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   round->sent = 0;
   round->replied = 0;
   round->again = 0;
+  round->many = 0;
   round->mixed = 0;
   op->next_rcpt = round->start;
   op->final = round->start;
@@ -64,7 +65,9 @@ static int is_more_due(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   const uvsmtp__round_t* round = &op->round;
   if (round->open - round->rcpts + round->again == 0) return 0;
   if (op->failed && op->result.status != UVSMTP_ERECIPIENTS) return 0;
-  if (op->expired || p->canceled) return 0;
+  /* Too many even among themselves: it is not their number. */
+  if (op->failed && round->many > 0) return 0;
+  if (op->text.source->rewind == NULL || op->expired || p->canceled) return 0;
   return !(op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING);
 }
 

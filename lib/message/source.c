@@ -179,9 +179,8 @@ static size_t blind_octets(const char* base, size_t len) {
   return n;
 }
 
-/* Writes a header without those fields to `to`, which may be where it is. Text
- * goes on behind it up to `end`. */
-static void copy_seen(char* to, const char* base, size_t len, const char* end) {
+/* Writes a header without those fields to `to`, which may be where it is. */
+static void copy_seen(char* to, const char* base, size_t len) {
   uvsmtp__fields_t fields = {base, base, base + len};
   uvsmtp__field_t field;
   const char* run = base; /* behind the last of them */
@@ -194,7 +193,7 @@ static void copy_seen(char* to, const char* base, size_t len, const char* end) {
     run = field.stop;
     /* The CR of a line before it and the LF of an empty one behind it would
      * become one line end, and the text part of the header. */
-    if (to > first && to[-1] == '\r' && run < end && *run == '\n')
+    if (to > first && to[-1] == '\r' && run < base + len && *run == '\n')
       to[-1] = '\n';
   }
   memmove(to, run, (size_t)(fields.at - run));
@@ -211,7 +210,7 @@ static int header_in_place(filter_t* f) {
   if (seen > 0) {
     char* to = uvsmtp__buf_reserve(&f->mem, &f->head, seen, SIZE_MAX);
     if (to == NULL) return -ENOMEM;
-    copy_seen(to, base, f->header, base + rest_len(f));
+    copy_seen(to, base, rest_len(f));
     uvsmtp__buf_commit(&f->head, seen);
   }
   f->gathered = f->header;
@@ -227,7 +226,7 @@ static int header_gathered(filter_t* f) {
   if (f->kept > 0) {
     const char* text = base + f->header;
     size_t n = f->head.len - f->header;
-    copy_seen(base, base, f->header, text + n);
+    copy_seen(base, base, f->head.len);
     memmove(base + f->header - f->kept, text, n);
     f->head.len -= f->kept;
   }
@@ -281,7 +280,7 @@ static int filter_peek(uvsmtp_source_t* source, uvsmtp_slice_t* out) {
     if (rc == 0) {
       f->read = 1;
       source->length = length_of(f);
-      /* A pipe is known for one only now. */
+      /* Inner may have found out, when it was opened, that it can't. */
       if (f->inner->rewind == NULL) source->rewind = NULL;
     }
   }

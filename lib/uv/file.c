@@ -67,6 +67,7 @@ static int examine(uvsmtp__file_t* f, uint64_t mode, uint64_t size) {
   f->seekable = S_ISREG(mode) || S_ISBLK(mode);
   f->socket = S_ISSOCK(mode);
   if (!f->seekable) {
+    /* What needs the text a second time sees that before it begins. */
     f->source.rewind = NULL;
     /* Poll would say of it that it is silent. */
     if ((fcntl(f->fd, F_GETFL) & O_ACCMODE) == O_WRONLY) return UV_EBADF;

@@ -111,9 +111,9 @@ class Recorder:
             except OSError:
                 return
             if self.path is None:
-                # Replies to a group are many small pieces.
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY,
-                                      1)
+                # The client's kernel takes 40 ms to acknowledge what the next
+                # line would wait for.
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             lines = []
             with self.changed:
                 self.peers.append(peer)
