@@ -71,11 +71,12 @@ static int check_params(const char* const* list, size_t n, size_t* octets) {
  * the line be short enough? */
 static int check_path(const char* address, int sender, size_t own,
                       const char* const* options, size_t noptions,
-                      const char* const* more, size_t nmore, unsigned* flags) {
+                      const char* const* more, size_t nmore) {
   uvsmtp_slice_t path;
+  unsigned int flags;
   size_t octets = sizeof("MAIL FROM:<>\r\n") - 1 + OWN_PARAMS + own;
   if (address == NULL) return -EINVAL;
-  if (uvsmtp__parse_path(address, sender, &path, flags) != 0) return -EINVAL;
+  if (uvsmtp__parse_path(address, sender, &path, &flags) != 0) return -EINVAL;
   octets += path.len;
   if (check_params(options, noptions, &octets) != 0) return -EINVAL;
   if (check_params(more, nmore, &octets) != 0) return -EINVAL;
@@ -98,11 +99,9 @@ static unsigned int notify_of(const uvsmtp_rcpt_t* r,
   return params->notify;
 }
 
-static int check_rcpt(const uvsmtp_rcpt_t* from, const uvsmtp_message_t* m,
-                      unsigned int* flags) {
+static int check_rcpt(const uvsmtp_rcpt_t* from, const uvsmtp_message_t* m) {
   char text[UVSMTP__RCPT_PARAMS_MAX];
   uvsmtp_rcpt_t r;
-  unsigned int f = 0;
   unsigned int notify;
   size_t own = 0;
   if (from == NULL || uvsmtp__take(&r, sizeof(r), from, RCPT_MIN) != 0)
@@ -112,16 +111,12 @@ static int check_rcpt(const uvsmtp_rcpt_t* from, const uvsmtp_message_t* m,
     if (uvsmtp__rcpt_params_check(notify, r.orcpt) != 0) return -EINVAL;
     own = uvsmtp__rcpt_params_put(notify, r.orcpt, 0, 0, text);
   }
-  if (check_path(r.address, 0, own, r.options, r.noptions, m->rcpt_options,
-                 m->nrcpt_options, &f) != 0)
-    return -EINVAL;
-  *flags |= f;
-  return 0;
+  return check_path(r.address, 0, own, r.options, r.noptions, m->rcpt_options,
+                    m->nrcpt_options);
 }
 
 /* The sender and its parameters. */
-static int check_sender(const uvsmtp_message_t* m, int headed,
-                        unsigned int* flags) {
+static int check_sender(const uvsmtp_message_t* m, int headed) {
   char text[UVSMTP__MAIL_PARAMS_MAX];
   const char* from = m->from == NULL && headed ? "" : m->from;
   size_t own = 0;
@@ -129,13 +124,11 @@ static int check_sender(const uvsmtp_message_t* m, int headed,
     if (uvsmtp__params_check(m->params) != 0) return -EINVAL;
     own = uvsmtp__params_put(m->params, 0, 0, text);
   }
-  return check_path(from, 1, own, m->mail_options, m->nmail_options, NULL, 0,
-                    flags);
+  return check_path(from, 1, own, m->mail_options, m->nmail_options, NULL, 0);
 }
 
 /* headed: a header says what the message does not. */
-static int check_message(const uvsmtp_message_t* m, int headed,
-                         unsigned int* flags) {
+static int check_message(const uvsmtp_message_t* m, int headed) {
   size_t i;
   /* A list that has become empty means nobody, and not all whom the header
    * names. */
@@ -149,10 +142,10 @@ static int check_message(const uvsmtp_message_t* m, int headed,
                                  UVSMTP_MESSAGE_ALL_OR_NOTHING |
                                  UVSMTP_MESSAGE_REFUSE_8BIT))
     return -EINVAL;
-  if (check_source(m->body) != 0 || check_sender(m, headed, flags) != 0)
+  if (check_source(m->body) != 0 || check_sender(m, headed) != 0)
     return -EINVAL;
   for (i = 0; i < m->nrcpts; i++)
-    if (check_rcpt(m->rcpts[i], m, flags) != 0) return -EINVAL;
+    if (check_rcpt(m->rcpts[i], m) != 0) return -EINVAL;
   return 0;
 }
 
@@ -177,7 +170,6 @@ static int check_url(const char* url) {
 }
 
 static int check_request(const uvsmtp_request_t* r, int lmtp) {
-  unsigned int flags = 0;
   switch (r->op) {
     case UVSMTP_OP_CONNECT:
       if (r->tls < UVSMTP_TLS_DEFAULT || r->tls > UVSMTP_TLS_IMPLICIT)
@@ -200,7 +192,7 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
     case UVSMTP_OP_MAIL:
     case UVSMTP_OP_RCPT:
       return check_path(r->text, r->op == UVSMTP_OP_MAIL, 0, r->options,
-                        r->noptions, NULL, 0, &flags);
+                        r->noptions, NULL, 0);
     case UVSMTP_OP_DATA:
       if (r->line_ends > UVSMTP_LINES_STRICT) return -EINVAL;
       return check_source(r->body);
@@ -221,16 +213,22 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
 
 /* ----------------------------------------------------------- layout */
 
-static uint8_t utf8_of(unsigned int paths) {
-  return (uint8_t)(paths & (UVSMTP__PATH_UTF8 | UVSMTP__PATH_UTF8_LOCAL));
+/* The path of an address that was checked. */
+static uvsmtp_slice_t path_of(uvsmtp__op_t* op, const char* address,
+                              int sender) {
+  uvsmtp_slice_t path;
+  unsigned int flags;
+  (void)uvsmtp__parse_path(address, sender, &path, &flags);
+  op->utf8 |= (uint8_t)(flags & (UVSMTP__PATH_UTF8 | UVSMTP__PATH_UTF8_LOCAL));
+  return path;
 }
 
-static void fill_row(uvsmtp_rcpt_result_t* row, const uvsmtp__op_t* op,
+static void fill_row(uvsmtp_rcpt_result_t* row, uvsmtp__op_t* op,
                      const char* address) {
   memset(row, 0, sizeof(*row));
   row->address = address;
   row->result = &op->result;
-  (void)uvsmtp__parse_path(address, 0, &row->path, &(unsigned int){0});
+  row->path = path_of(op, address, 0);
 }
 
 static void set_rows(uvsmtp__op_t* op, uvsmtp_rcpt_result_t* rows, size_t n) {
@@ -295,18 +293,15 @@ int uvsmtp__op_set_envelope(const uvsmtp__mem_t* mem, uvsmtp__op_t* op,
                             const char* from, const char* const* rcpts,
                             size_t nrcpts) {
   uvsmtp_rcpt_result_t* rows;
-  unsigned int flags = 0;
   slab_t s = {NULL, nrcpts * sizeof(*rows)};
   size_t i;
   if (op->result.sender == NULL) {
-    if (check_path(from, 1, 0, NULL, 0, NULL, 0, &flags) != 0)
-      return UVSMTP_EMESSAGE;
+    if (check_path(from, 1, 0, NULL, 0, NULL, 0) != 0) return UVSMTP_EMESSAGE;
     (void)put_string(&s, from, 0);
   }
   for (i = 0; i < nrcpts; i++) {
-    if (check_path(rcpts[i], 0, 0, NULL, 0, NULL, 0, &flags) != 0)
+    if (check_path(rcpts[i], 0, 0, NULL, 0, NULL, 0) != 0)
       return UVSMTP_EMESSAGE;
-    op->utf8 |= utf8_of(flags);
     (void)put_string(&s, rcpts[i], 0);
   }
   s.base = uvsmtp__alloc(mem, s.used);
@@ -316,8 +311,7 @@ int uvsmtp__op_set_envelope(const uvsmtp__mem_t* mem, uvsmtp__op_t* op,
   s.used = nrcpts * sizeof(*rows);
   if (op->result.sender == NULL) {
     op->arg = op->result.sender = put_string(&s, from, 0);
-    (void)uvsmtp__parse_path(op->arg, 1, &op->path, &flags);
-    op->utf8 |= utf8_of(flags);
+    op->path = path_of(op, op->arg, 1);
   }
   for (i = 0; i < nrcpts; i++) {
     fill_row(&rows[i], op, put_string(&s, rcpts[i], 0));
@@ -358,12 +352,11 @@ static void lay(slab_t* s, uvsmtp__op_t* op, const uvsmtp_request_t* r,
 }
 
 static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
-                 const uvsmtp_message_t* m, unsigned int paths) {
+                 const uvsmtp_message_t* m) {
   op->fn = r->fn;
   op->data = r->data;
   op->plan = (uint8_t)r->op;
   op->step = uvsmtp__plan_start(r->op);
-  op->utf8 = utf8_of(paths);
   op->carries = r->op == UVSMTP_OP_SEND || r->op == UVSMTP_OP_DATA ||
                 r->op == UVSMTP_OP_BDAT || r->op == UVSMTP_OP_BURL;
   op->text.source = m == NULL ? r->body : m->body;
@@ -384,12 +377,8 @@ static void fill(uvsmtp__op_t* op, const uvsmtp_request_t* r,
   if (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_SEND)
     op->result.sender = op->arg;
   if (op->arg != NULL && (r->op == UVSMTP_OP_MAIL || r->op == UVSMTP_OP_RCPT ||
-                          r->op == UVSMTP_OP_SEND)) {
-    unsigned int flags = 0;
-    (void)uvsmtp__parse_path(op->arg, r->op != UVSMTP_OP_RCPT, &op->path,
-                             &flags);
-    op->utf8 |= utf8_of(flags);
-  }
+                          r->op == UVSMTP_OP_SEND))
+    op->path = path_of(op, op->arg, r->op != UVSMTP_OP_RCPT);
   uvsmtp__queue_init(&op->link);
 }
 
@@ -400,7 +389,6 @@ int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
   uvsmtp_mail_params_t params;
   const uvsmtp_message_t* m = NULL;
   slab_t s = {NULL, sizeof(uvsmtp__op_t)};
-  unsigned int paths = 0;
   uvsmtp__op_t* op;
   int rc;
   if (request == NULL || uvsmtp__take(&r, sizeof(r), request, REQUEST_MIN) != 0)
@@ -415,7 +403,7 @@ int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
       message.params = &params;
     }
     m = &message;
-    rc = check_message(m, r.envelope != NULL, &paths);
+    rc = check_message(m, r.envelope != NULL);
   } else {
     rc = check_request(&r, lmtp);
   }
@@ -428,7 +416,7 @@ int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
   s.base = (char*)op;
   s.used = sizeof(*op);
   lay(&s, op, &r, m);
-  fill(op, &r, m, paths);
+  fill(op, &r, m);
   if (r.credentials != NULL) {
     op->auth = uvsmtp__exchange_new(mem, &r);
     if (op->auth == NULL) {
