@@ -213,7 +213,7 @@ static void accept_rcpt(uvsmtp_proto_t* p, uvsmtp__entry_t* e,
   p->accepted++;
   if (e->op->plan == PLAN_SEND) {
     e->op->result.rcpts[e->rcpt].flags |= RCPT_ACCEPTED;
-    e->op->round.mixed |= e->op->round.again > 0;
+    e->op->round.taken = 0;
   } else if (p->flags & UVSMTP_SESSION_LMTP) {
     /* DATA's final replies will be these recipients'. */
     const char* address = e->op->arg;

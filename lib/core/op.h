@@ -100,8 +100,9 @@ typedef struct uvsmtp__round_s {
   size_t limit;    /* what the server was seen to take; 0: not known */
   size_t start;    /* index of the first recipient that it may hold */
   uint64_t before; /* octets of text in the transactions before */
-  size_t taken;    /* RCPTs answered before the first that was too many */
-  uint8_t mixed;   /* others behind that were taken: it says no limit */
+  size_t taken; /* RCPTs answered before the first that was too many; 0: there
+                   is none, or one behind it was taken, so that it says no
+                   limit */
   uint8_t several; /* it is not the first */
   uint8_t first;   /* the first one that was accepted has been kept: */
   uint8_t stage;
@@ -150,10 +151,9 @@ typedef struct uvsmtp__op_s {
   uint8_t started; /* a step of it has been taken */
   uint8_t ended;   /* nothing more will be sent for it */
   uint8_t failed;
-  uint8_t verdict; /* outcome of all undecided recipients */
-  uint8_t
-      verdict_lost; /* ... which a loss brought, so a worse one may follow */
-  uint8_t cut;      /* 421 to a RCPT: the rest was not attempted */
+  uint8_t verdict;      /* outcome of all undecided recipients */
+  uint8_t verdict_lost; /* ... by a loss, so a worse one may follow */
+  uint8_t cut;          /* 421 to a RCPT: the rest was not attempted */
   uint8_t ehlo_refused;
   uint8_t tls;         /* CONNECT: the policy of the session that begins */
   uint8_t local;       /* CONNECT: nobody can listen */

@@ -54,35 +54,31 @@ void uvsmtp__round_begin(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   round->replied = 0;
   round->again = 0;
   round->many = 0;
-  round->mixed = 0;
+  round->taken = 0;
   op->next_rcpt = round->start;
   op->final = round->start;
 }
 
 /* Is there to be another transaction behind the one that is answered? One that
- * failed otherwise than by its recipients says something of the message. */
+ * failed otherwise than by its recipients says something of the message. (One
+ * that is all or nothing is the only one: it has all recipients, and none is
+ * called one too many.) */
 static int is_more_due(const uvsmtp_proto_t* p, const uvsmtp__op_t* op) {
   const uvsmtp__round_t* round = &op->round;
   if (round->open - round->rcpts + round->again == 0) return 0;
   if (op->failed && op->result.status != UVSMTP_ERECIPIENTS) return 0;
   /* Too many even among themselves: it is not their number. */
   if (op->failed && round->many > 0) return 0;
-  if (op->text.source->rewind == NULL || op->expired || p->canceled) return 0;
-  return !(op->flags & UVSMTP_MESSAGE_ALL_OR_NOTHING);
+  return op->text.source->rewind != NULL && !op->expired && !p->canceled;
 }
 
-static void begin_anew(uvsmtp__op_t* op) {
-  if (op->round.again > 0 && !op->round.mixed)
-    op->round.limit = op->round.taken;
+static void begin_next(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
+  if (op->round.taken > 0) op->round.limit = op->round.taken;
   uvsmtp__op_settle_round(op);
+  uvsmtp__op_revive(&p->mem, op);
   op->round.before += op->text.queued;
   op->text.queued = 0;
   op->round.rcpts = 0;
-  op->failed = 0;
-  op->result.status = 0;
-  op->result.cause = 0;
-  op->result.has_reply = 0;
-  op->verdict = UVSMTP_OUTCOME_NONE;
   op->verdict_lost = 0;
   op->begun = 0;
   op->cut = 0;
@@ -102,6 +98,6 @@ int uvsmtp__round_over(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
    */
   if (op->inflight > 0 && round->open > round->rcpts) return ROUNDS_HOLD;
   if (!is_more_due(p, op)) return ROUNDS_OVER;
-  begin_anew(op);
+  begin_next(p, op);
   return ROUNDS_MORE;
 }
