@@ -64,8 +64,8 @@ int uvsmtp__is_high(const char* text, size_t len) {
 int uvsmtp__text_high(uvsmtp_proto_t* p, uvsmtp__op_t* op, int all) {
   uvsmtp__text_t* t = &op->text;
   /* One look: MAIL is written to what was found when it was found to fit. */
-  if (t->looked) return t->high;
-  t->looked = 1;
+  if (t->high != UVSMTP__HIGH_UNSEEN) return t->high;
+  t->high = UVSMTP__HIGH_UNKNOWN;
   if (t->base == NULL && t->source->length >= 0 &&
       uvsmtp__text_peek(p, op) == TEXT_OVER)
     t->high = UVSMTP__HIGH_NONE;
@@ -95,7 +95,6 @@ int uvsmtp__text_rewind(uvsmtp__op_t* op) {
    */
   t->size_known = 0;
   t->high = UVSMTP__HIGH_UNSEEN;
-  t->looked = 0;
   uvsmtp__buf_consume(&t->stage, t->stage.len);
   return 0;
 }

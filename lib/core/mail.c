@@ -42,7 +42,7 @@ static int put_eight(uvsmtp_proto_t* p, uvsmtp__op_t* op, uvsmtp__line_t* line,
                      int* cause) {
   int asked = op->params == NULL ? UVSMTP_BODY_AUTO : op->params->body;
   int offered = (p->caps.bits & UVSMTP__CAP_8BITMIME) != 0;
-  int high = UVSMTP__HIGH_UNSEEN;
+  int high = UVSMTP__HIGH_UNKNOWN;
   if (op->text.source == NULL) return 0;
   if (!offered && !(op->flags & UVSMTP_MESSAGE_REFUSE_8BIT)) return 0;
   /* What is in hand is not looked at again when it goes. */

@@ -83,10 +83,15 @@ typedef struct uvsmtp__text_s {
   uint8_t clean;   /* what is announced goes as it is */
   uint8_t ends;    /* this command's text ends the message */
   uint8_t high;    /* octets above 127: UVSMTP__HIGH_* */
-  uint8_t looked;  /* ... were looked for */
 } uvsmtp__text_t;
 
-enum { UVSMTP__HIGH_UNSEEN, UVSMTP__HIGH_NONE, UVSMTP__HIGH_SOME };
+/* UNSEEN: not looked for; UNKNOWN: none in what there was to look at. */
+enum {
+  UVSMTP__HIGH_UNSEEN,
+  UVSMTP__HIGH_UNKNOWN,
+  UVSMTP__HIGH_NONE,
+  UVSMTP__HIGH_SOME
+};
 
 /* The transaction that is under way, of maybe several of a message. */
 typedef struct uvsmtp__round_s {

@@ -402,8 +402,8 @@ uint64_t uvsmtp__text_unsent(const uvsmtp_proto_t* p,
 
 void uvsmtp__report(uvsmtp__op_t* op, uint64_t sent) {
   const uvsmtp__text_t* t = &op->text;
-  sent += op->round.before;
   int64_t total = t->size_known >= 2 ? (int64_t)t->size : t->source->length;
+  sent += op->round.before;
   if (op->progress == NULL || sent <= op->reported) return;
   op->reported = sent;
   /* A bound that was passed is none: line ends and dots have been added. */
