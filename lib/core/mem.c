@@ -24,3 +24,16 @@ int uvsmtp__take(void* to, size_t to_size, const void* from, size_t min) {
   memcpy(to, &to_size, sizeof(to_size));
   return 0;
 }
+
+int uvsmtp__mem_set(uvsmtp__mem_t* mem, const uvsmtp_mem_t* given) {
+  uvsmtp_mem_t m;
+
+  if (given == NULL) return 0;
+  if (uvsmtp__take(&m, sizeof(m), given, UVSMTP__UP_TO(uvsmtp_mem_t, data)) !=
+          0 ||
+      m.alloc == NULL)
+    return -EINVAL;
+  mem->alloc = m.alloc;
+  mem->data = m.data;
+  return 0;
+}

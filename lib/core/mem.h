@@ -42,4 +42,8 @@ static inline void uvsmtp__free(const uvsmtp__mem_t* mem, void* ptr,
  * smaller than `min`, or when the caller set something that we do not know. */
 int uvsmtp__take(void* to, size_t to_size, const void* from, size_t min);
 
+/* A caller's functions in the place of what there is; NULL: it brings none. 0
+ * or -EINVAL. */
+int uvsmtp__mem_set(uvsmtp__mem_t* mem, const uvsmtp_mem_t* given);
+
 #endif

@@ -45,26 +45,19 @@ static void init(uvsmtp_proto_t* p, const uvsmtp_proto_config_t* c) {
 int uvsmtp_proto_new(uvsmtp_proto_t** proto,
                      const uvsmtp_proto_config_t* config) {
   uvsmtp_proto_config_t c;
-  uvsmtp_mem_t m;
   uvsmtp__mem_t mem;
   uvsmtp_proto_t* p;
   if (proto == NULL || config == NULL ||
       uvsmtp__take(&c, sizeof(c), config,
                    UVSMTP__UP_TO(uvsmtp_proto_config_t, trace_arg)) != 0)
     return -EINVAL;
-  if (c.mem == NULL ||
-      uvsmtp__take(&m, sizeof(m), c.mem, UVSMTP__UP_TO(uvsmtp_mem_t, data)) !=
-          0 ||
-      m.alloc == NULL)
-    return -EINVAL;
+  if (c.mem == NULL || uvsmtp__mem_set(&mem, c.mem) != 0) return -EINVAL;
   if (c.flags &
       ~(unsigned int)(UVSMTP_SESSION_LMTP | UVSMTP_SESSION_NO_PIPELINING |
                       UVSMTP_SESSION_NO_CHUNKING))
     return -EINVAL;
   if (c.local_name != NULL && uvsmtp__check_name(c.local_name) != 0)
     return -EINVAL;
-  mem.alloc = m.alloc;
-  mem.data = m.data;
   p = uvsmtp__alloc(&mem, sizeof(*p));
   if (p == NULL) return -ENOMEM;
   init(p, &c);

@@ -141,35 +141,30 @@ static int read_all(uvsmtp_envelope_t* e, const char* message, size_t len,
 
 int uvsmtp_envelope_new(uvsmtp_envelope_t** envelope, const uvsmtp_mem_t* mem,
                         const void* message, size_t len, const char** reason) {
-  return uvsmtp__envelope_read(envelope, mem, message, len,
-                               UVSMTP__WANT_FROM | UVSMTP__WANT_RCPTS, reason);
-}
-
-int uvsmtp__envelope_read(uvsmtp_envelope_t** envelope, const uvsmtp_mem_t* mem,
-                          const void* message, size_t len, unsigned int wants,
-                          const char** reason) {
   uvsmtp__mem_t own = {uvsmtp__default_alloc, NULL};
-  uvsmtp_envelope_t* e;
   const char* unused;
-  int status;
 
   if (reason == NULL) reason = &unused;
   *reason = NULL;
   if (envelope == NULL) return -EINVAL;
   *envelope = NULL;
-  if (mem != NULL && (mem->size < sizeof(*mem) || mem->alloc == NULL))
-    return -EINVAL;
+  if (uvsmtp__mem_set(&own, mem) != 0) return -EINVAL;
   if (message == NULL && len > 0) return -EINVAL;
-  if (mem != NULL) {
-    own.alloc = mem->alloc;
-    own.data = mem->data;
-  }
+  return uvsmtp__envelope_read(envelope, &own, message == NULL ? "" : message,
+                               len, UVSMTP__WANT_FROM | UVSMTP__WANT_RCPTS,
+                               reason);
+}
 
-  e = uvsmtp__alloc(&own, sizeof(*e));
+int uvsmtp__envelope_read(uvsmtp_envelope_t** envelope,
+                          const uvsmtp__mem_t* mem, const char* message,
+                          size_t len, unsigned int wants, const char** reason) {
+  uvsmtp_envelope_t* e = uvsmtp__alloc(mem, sizeof(*e));
+  int status;
+
   if (e == NULL) return -ENOMEM;
   memset(e, 0, sizeof(*e));
-  e->mem = own;
-  status = read_all(e, message == NULL ? "" : message, len, wants, reason);
+  e->mem = *mem;
+  status = read_all(e, message, len, wants, reason);
   if (status != 0) {
     uvsmtp_envelope_free(e);
     return status;

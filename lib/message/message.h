@@ -92,9 +92,9 @@ int uvsmtp__header_over(const char* base, const char* end,
 enum { UVSMTP__WANT_FROM = 1, UVSMTP__WANT_RCPTS = 2 };
 
 /* uvsmtp_envelope_new of a part of the envelope; the rest of it is empty. */
-int uvsmtp__envelope_read(uvsmtp_envelope_t** envelope, const uvsmtp_mem_t* mem,
-                          const void* message, size_t len, unsigned int wants,
-                          const char** reason);
+int uvsmtp__envelope_read(uvsmtp_envelope_t** envelope,
+                          const uvsmtp__mem_t* mem, const char* message,
+                          size_t len, unsigned int wants, const char** reason);
 
 /* ------------------------------------------------------------- source.c */
 

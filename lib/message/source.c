@@ -22,7 +22,6 @@ enum {
 typedef struct filter_s {
   uvsmtp_source_t source; /* first */
   uvsmtp__mem_t mem;
-  uvsmtp_mem_t mem_given; /* the same, as callers say it */
   uvsmtp_source_t* inner;
   uvsmtp_slice_t slice; /* inner's, len 0: none; consumed when all is used */
   size_t off;           /* octets of it that were used */
@@ -163,8 +162,8 @@ static int header_ends(filter_t* f, const char* base, size_t len, int all) {
 }
 
 static void read_envelope(filter_t* f, const char* base) {
-  f->status = uvsmtp__envelope_read(&f->envelope, &f->mem_given, base,
-                                    f->header, f->wants, &f->reason);
+  f->status = uvsmtp__envelope_read(&f->envelope, &f->mem, base, f->header,
+                                    f->wants, &f->reason);
 }
 
 /* Octets of the fields that don't go out. As in what follows, len octets are
@@ -313,6 +312,7 @@ static void forget(filter_t* f) {
   uvsmtp__buf_free(&f->mem, &f->head);
   memset(&f->scan, 0, sizeof(f->scan));
   f->envelope = NULL;
+  f->reason = NULL;
   f->gathered = f->kept = 0;
 }
 
@@ -362,11 +362,7 @@ int uvsmtp_source_message(uvsmtp_source_t** source, const uvsmtp_mem_t* given,
   uvsmtp__mem_t mem = {uvsmtp__default_alloc, NULL};
   filter_t* f;
   if (source == NULL || !is_source(inner)) return -EINVAL;
-  if (given != NULL) {
-    if (given->size < sizeof(*given) || given->alloc == NULL) return -EINVAL;
-    mem.alloc = given->alloc;
-    mem.data = given->data;
-  }
+  if (uvsmtp__mem_set(&mem, given) != 0) return -EINVAL;
   f = uvsmtp__alloc(&mem, sizeof(*f));
   if (f == NULL) return -ENOMEM;
   memset(f, 0, sizeof(*f));
@@ -377,9 +373,6 @@ int uvsmtp_source_message(uvsmtp_source_t** source, const uvsmtp_mem_t* given,
   if (inner->rewind != NULL) f->source.rewind = filter_rewind;
   f->source.release = filter_release;
   f->mem = mem;
-  f->mem_given.size = sizeof(f->mem_given);
-  f->mem_given.alloc = mem.alloc;
-  f->mem_given.data = mem.data;
   f->inner = inner;
   f->wants = UVSMTP__WANT_FROM | UVSMTP__WANT_RCPTS;
   f->max_header = max_header == 0 ? HEADER_MAX : max_header;

@@ -51,8 +51,9 @@ static const char* own_unfit(const uvsmtp_credentials_config_t* c) {
 }
 
 static const char* config_unfit(const uvsmtp_credentials_config_t* c) {
+  uvsmtp__mem_t ignored;
   if ((c->flags & ~UVSMTP__AUTH_FLAGS) != 0) return "a flag that there is not";
-  if (c->mem != NULL && (c->mem->size < sizeof(*c->mem) || !c->mem->alloc))
+  if (uvsmtp__mem_set(&ignored, c->mem) != 0)
     return "memory functions that are not filled in";
   if (c->token != NULL && c->token_cb != NULL)
     return "a token, and a function that finds one";
@@ -191,10 +192,7 @@ static int create(uvsmtp__sasl_t** out, const uvsmtp_credentials_config_t* c,
   size_t i;
 
   *why = "no memory";
-  if (c->mem != NULL) {
-    mem.alloc = c->mem->alloc;
-    mem.data = c->mem->data;
-  }
+  (void)uvsmtp__mem_set(&mem, c->mem);
   sasl = size == 0 ? NULL : uvsmtp__alloc(&mem, size);
   if (sasl == NULL) return -ENOMEM;
   memset(sasl, 0, sizeof(*sasl));

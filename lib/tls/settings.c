@@ -96,10 +96,7 @@ static void destroy(uvsmtp_tls_t* tls) {
 static uvsmtp_tls_t* create(const uvsmtp_tls_config_t* c) {
   uvsmtp__mem_t mem = {uvsmtp__default_alloc, NULL};
   uvsmtp_tls_t* tls;
-  if (c->mem != NULL) {
-    mem.alloc = c->mem->alloc;
-    mem.data = c->mem->data;
-  }
+  (void)uvsmtp__mem_set(&mem, c->mem);
   tls = uvsmtp__alloc(&mem, sizeof(*tls));
   if (tls == NULL) return NULL;
   memset(tls, 0, sizeof(*tls));
@@ -128,12 +125,13 @@ int uvsmtp_tls_new(uvsmtp_tls_t** tls, const uvsmtp_tls_config_t* config,
   uvsmtp_tls_config_t c = UVSMTP_TLS_CONFIG_INIT;
   const char* why = "a config that is not valid";
   uvsmtp_tls_t* self = NULL;
+  uvsmtp__mem_t ignored;
   int err = 0;
   if (config != NULL)
     err = uvsmtp__take(&c, sizeof(c), config,
                        UVSMTP__UP_TO(uvsmtp_tls_config_t, cache_age));
   if (tls == NULL || (c.flags & ~known) != 0 ||
-      (c.mem != NULL && (c.mem->size < sizeof(*c.mem) || c.mem->alloc == NULL)))
+      uvsmtp__mem_set(&ignored, c.mem) != 0)
     err = -EINVAL;
   if (err == 0) {
     self = create(&c);

@@ -313,16 +313,7 @@ int uvsmtp_env_new(uvsmtp_env_t** out, uv_loop_t* loop,
       uvsmtp__take(&cfg, sizeof(cfg), config, sizeof(size_t)) != 0) {
     return UV_EINVAL;
   }
-  if (cfg.mem != NULL) {
-    uvsmtp_mem_t mem;
-    if (uvsmtp__take(&mem, sizeof(mem), cfg.mem,
-                     UVSMTP__UP_TO(uvsmtp_mem_t, data)) != 0 ||
-        mem.alloc == NULL) {
-      return UV_EINVAL;
-    }
-    user.alloc = mem.alloc;
-    user.data = mem.data;
-  }
+  if (uvsmtp__mem_set(&user, cfg.mem) != 0) return UV_EINVAL;
   if (cfg.resolver != NULL && check_resolver(cfg.resolver) != 0) {
     return UV_EINVAL;
   }

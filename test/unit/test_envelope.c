@@ -162,6 +162,10 @@ static void test_no_memory(void** state) {
 static void test_arguments(void** state) {
   test_alloc_t alloc = {0};
   uvsmtp_mem_t mem = {sizeof(mem), test_alloc, &alloc};
+  struct {
+    uvsmtp_mem_t mem;
+    size_t more;
+  } later = {mem, 1};
   uvsmtp_envelope_t* e;
   const char* reason = "before";
 
@@ -175,6 +179,9 @@ static void test_arguments(void** state) {
   mem.size++;
   mem.alloc = NULL;
   assert_int_equal(uvsmtp_envelope_new(&e, &mem, "", 0, NULL), -EINVAL);
+  /* Of a later version, with something that this one does not know. */
+  later.mem.size = sizeof(later);
+  assert_int_equal(uvsmtp_envelope_new(&e, &later.mem, "", 0, NULL), -EINVAL);
   assert_int_equal(alloc.requests, 0);
   mem.alloc = test_alloc;
   assert_int_equal(uvsmtp_envelope_new(&e, &mem, NULL, 0, NULL), 0);
