@@ -37,3 +37,13 @@ int uvsmtp__mem_set(uvsmtp__mem_t* mem, const uvsmtp_mem_t* given) {
   mem->data = m.data;
   return 0;
 }
+
+int uvsmtp__check_source(const uvsmtp_source_t* source) {
+  size_t i;
+
+  if (source == NULL || source->size != sizeof(uvsmtp_source_t)) return -EINVAL;
+  for (i = 0; i < sizeof(source->reserved) / sizeof(source->reserved[0]); i++)
+    if (source->reserved[i] != NULL) return -EINVAL;
+  if (source->peek == NULL || source->consumed == NULL) return -EINVAL;
+  return source->length < UVSMTP_LENGTH_LATER ? -EINVAL : 0;
+}

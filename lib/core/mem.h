@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* mem.h: the allocator calls of the pure layers. No malloc here: every block
- * comes from the host's uvsmtp_mem_t, which is told sizes both ways. */
+/* mem.h: the allocator calls of the pure layers, and structs that callers have
+ * filled in. No malloc here: every block comes from the host's uvsmtp_mem_t,
+ * which is told sizes both ways. */
 #ifndef UVSMTP_CORE_MEM_H
 #define UVSMTP_CORE_MEM_H
 
@@ -45,5 +46,8 @@ int uvsmtp__take(void* to, size_t to_size, const void* from, size_t min);
 /* A caller's functions in the place of what there is; NULL: it brings none. 0
  * or -EINVAL. */
 int uvsmtp__mem_set(uvsmtp__mem_t* mem, const uvsmtp_mem_t* given);
+
+/* Is a caller's source filled in? 0 or -EINVAL. */
+int uvsmtp__check_source(const uvsmtp_source_t* source);
 
 #endif

@@ -83,15 +83,6 @@ static int check_path(const char* address, int sender, size_t own,
   return octets > UVSMTP__LINE_MAX ? -EINVAL : 0;
 }
 
-static int check_source(const uvsmtp_source_t* source) {
-  size_t i;
-  if (source == NULL || source->size != sizeof(uvsmtp_source_t)) return -EINVAL;
-  for (i = 0; i < sizeof(source->reserved) / sizeof(source->reserved[0]); i++)
-    if (source->reserved[i] != NULL) return -EINVAL;
-  if (source->peek == NULL || source->consumed == NULL) return -EINVAL;
-  return source->length < UVSMTP_LENGTH_LATER ? -EINVAL : 0;
-}
-
 /* What is asked for a recipient: its own, or the message's. */
 static unsigned int notify_of(const uvsmtp_rcpt_t* r,
                               const uvsmtp_mail_params_t* params) {
@@ -142,7 +133,7 @@ static int check_message(const uvsmtp_message_t* m, int headed) {
                                  UVSMTP_MESSAGE_ALL_OR_NOTHING |
                                  UVSMTP_MESSAGE_REFUSE_8BIT))
     return -EINVAL;
-  if (check_source(m->body) != 0 || check_sender(m, headed) != 0)
+  if (uvsmtp__check_source(m->body) != 0 || check_sender(m, headed) != 0)
     return -EINVAL;
   for (i = 0; i < m->nrcpts; i++)
     if (check_rcpt(m->rcpts[i], m) != 0) return -EINVAL;
@@ -195,9 +186,9 @@ static int check_request(const uvsmtp_request_t* r, int lmtp) {
                         r->noptions, NULL, 0);
     case UVSMTP_OP_DATA:
       if (r->line_ends > UVSMTP_LINES_STRICT) return -EINVAL;
-      return check_source(r->body);
+      return uvsmtp__check_source(r->body);
     case UVSMTP_OP_BDAT:
-      if (check_source(r->body) != 0) return -EINVAL;
+      if (uvsmtp__check_source(r->body) != 0) return -EINVAL;
       return r->body->length == -1 ? -EINVAL : 0;
     case UVSMTP_OP_COMMAND:
       return r->text == NULL ? -EINVAL : uvsmtp__check_command(r->text);

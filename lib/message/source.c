@@ -34,8 +34,8 @@ typedef struct filter_s {
   size_t shown;         /* octets of it that were consumed */
   uvsmtp__over_t scan;  /* of the header, as far as it has come */
   size_t header;        /* octets of the header */
-  size_t max_header;
-  unsigned int wants; /* of the envelope */
+  size_t max_header;    /* SIZE_MAX / 2 at the most, so that sums are right */
+  unsigned int wants;   /* of the envelope */
   uvsmtp_envelope_t* envelope;
   const char* reason;
   int status;             /* of the envelope */
@@ -143,8 +143,7 @@ static int gather_rest(filter_t* f) {
  * f->header is its length; 0; or an error. The same whatever pieces it came in:
  * what is beyond the most that it may have is not looked at. */
 static int header_ends(filter_t* f, const char* base, size_t len, int all) {
-  size_t most =
-      f->max_header < SIZE_MAX - BEYOND ? f->max_header + BEYOND : SIZE_MAX;
+  size_t most = f->max_header + BEYOND;
   size_t n = len < most ? len : most;
   if (uvsmtp__header_over(base, base + n, &f->scan)) {
     f->header = f->scan.at;
@@ -347,21 +346,12 @@ static void filter_release(uvsmtp_source_t* source) {
 
 /* ------------------------------------------------------------- public calls */
 
-/* As the engine would have it, which sees only the one over it. */
-static int is_source(const uvsmtp_source_t* s) {
-  size_t i;
-  if (s == NULL || s->size != sizeof(*s)) return 0;
-  for (i = 0; i < sizeof(s->reserved) / sizeof(s->reserved[0]); i++)
-    if (s->reserved[i] != NULL) return 0;
-  return s->peek != NULL && s->consumed != NULL &&
-         s->length >= UVSMTP_LENGTH_LATER;
-}
-
 int uvsmtp_source_message(uvsmtp_source_t** source, const uvsmtp_mem_t* given,
                           uvsmtp_source_t* inner, size_t max_header) {
   uvsmtp__mem_t mem = {uvsmtp__default_alloc, NULL};
   filter_t* f;
-  if (source == NULL || !is_source(inner)) return -EINVAL;
+  /* The engine sees only the one over it. */
+  if (source == NULL || uvsmtp__check_source(inner) != 0) return -EINVAL;
   if (uvsmtp__mem_set(&mem, given) != 0) return -EINVAL;
   f = uvsmtp__alloc(&mem, sizeof(*f));
   if (f == NULL) return -ENOMEM;
