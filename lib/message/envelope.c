@@ -7,7 +7,8 @@
 #include "core/ascii.h"
 #include "message/message.h"
 
-/* The fields that matter, and where in a header they are. */
+/* The fields that matter, in the order in which they are read, and where in a
+ * header they are. */
 enum { SENDER, FROM, TO, BCC, CC, FIELDS };
 
 static const char names[FIELDS][7] = {"Sender", "From", "To", "Bcc", "Cc"};
@@ -59,6 +60,8 @@ static void find(found_t* found, const uvsmtp__field_t* field) {
   }
 }
 
+static int is_sender(int i) { return i == SENDER || i == FROM; }
+
 /* Reads the addresses of all fields of a name; of a sender's the first. */
 static int read_range(uvsmtp_envelope_t* e, const found_t* found, int i,
                       const char** reason) {
@@ -69,7 +72,6 @@ static int read_range(uvsmtp_envelope_t* e, const found_t* found, int i,
   uvsmtp__field_t field;
   uvsmtp__mailbox_t mailbox;
   uvsmtp__list_t list;
-  int is_sender = i == SENDER || i == FROM;
   int status = 0;
 
   if (range->first == NULL) return 0;
@@ -86,7 +88,7 @@ static int read_range(uvsmtp_envelope_t* e, const found_t* found, int i,
     while ((status = uvsmtp__list_next(&list, &mailbox, reason)) == 1) {
       status = uvsmtp__mailbox_put(&e->mem, &e->text, &mailbox, reason);
       if (status != 0) return status;
-      if (is_sender) {
+      if (is_sender(i)) {
         e->has_sender = 1;
         return 0;
       }
@@ -114,12 +116,11 @@ static int point(uvsmtp_envelope_t* e) {
 
 static int read_all(uvsmtp_envelope_t* e, const char* message, size_t len,
                     unsigned int wants, const char** reason) {
-  static const char order[] = {SENDER, FROM, TO, BCC, CC};
   found_t found;
   uvsmtp__fields_t fields = {message, message, message + len};
   uvsmtp__field_t field;
-  size_t i;
   int status = 0;
+  int i;
 
   memset(&found, 0, sizeof(found));
   found.base = message;
@@ -128,13 +129,11 @@ static int read_all(uvsmtp_envelope_t* e, const char* message, size_t len,
     *reason = "the header has more than one Resent-Date";
     return UVSMTP_EMESSAGE;
   }
-  for (i = 0; i < sizeof(order) && status == 0; i++) {
-    unsigned int what = order[i] == SENDER || order[i] == FROM
-                            ? UVSMTP__WANT_FROM
-                            : UVSMTP__WANT_RCPTS;
-    if ((wants & what) == 0) continue;
-    if (order[i] == FROM && e->has_sender) continue;
-    status = read_range(e, &found, order[i], reason);
+  for (i = 0; i < FIELDS && status == 0; i++) {
+    if (!(wants & (is_sender(i) ? UVSMTP__WANT_FROM : UVSMTP__WANT_RCPTS)))
+      continue;
+    if (i == FROM && e->has_sender) continue;
+    status = read_range(e, &found, i, reason);
   }
   return status != 0 ? status : point(e);
 }
