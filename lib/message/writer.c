@@ -8,7 +8,7 @@
 #include "core/command.h"
 
 enum {
-  LINE_MAX = 78,    /* RFC 5322 2.1.1 */
+  PLAIN_MAX = 78,   /* RFC 5322 2.1.1 */
   ENCODED_MAX = 76, /* RFC 2047 2, RFC 2045 6.7 (5) */
   WORD_EXTRA = 12   /* =?utf-8?q??= */
 };
@@ -40,8 +40,8 @@ void uvsmtp__write_name(uvsmtp__writer_t* w, const char* name) {
 
 void uvsmtp__write_blank(uvsmtp__writer_t* w, size_t n) {
   /* What fits into no line may as well stand behind the field's name. */
-  int hopeless = w->column == w->start && n >= LINE_MAX;
-  size_t most = w->encoded ? ENCODED_MAX : LINE_MAX;
+  int hopeless = w->column == w->start && n >= PLAIN_MAX;
+  size_t most = w->encoded ? ENCODED_MAX : PLAIN_MAX;
   if (w->column + 1 + n > most && !hopeless) uvsmtp__write_line_end(w);
   uvsmtp__write(w, " ", 1);
 }
@@ -63,7 +63,7 @@ int uvsmtp__foldable(const char* text, size_t len, size_t first) {
   if (uvsmtp__is_blank(text[0]) || uvsmtp__is_blank(text[len - 1])) return 0;
   for (i = 0; i < len; i += n) {
     n = word_of(text + i, len - i);
-    if ((i == 0 ? first + 1 : 0) + n > LINE_MAX) return 0;
+    if ((i == 0 ? first + 1 : 0) + n > PLAIN_MAX) return 0;
   }
   return 1;
 }
@@ -75,7 +75,7 @@ void uvsmtp__write_words(uvsmtp__writer_t* w, const char* text, size_t len) {
   uvsmtp__write(w, text, n);
   for (text += n, len -= n; len > 0; text += n, len -= n) {
     n = word_of(text, len);
-    if (w->column + n > LINE_MAX) uvsmtp__write_line_end(w);
+    if (w->column + n > PLAIN_MAX) uvsmtp__write_line_end(w);
     uvsmtp__write(w, text, n);
   }
 }
