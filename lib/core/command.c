@@ -289,10 +289,9 @@ int uvsmtp__put_line(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b,
 int uvsmtp__put_bdat(const uvsmtp__mem_t* mem, uvsmtp__buf_t* b, uint64_t n,
                      int last) {
   char digits[21];
-  uvsmtp__line_t number = {NULL, 0};
+  uvsmtp__line_t number = {digits, 0};
   const char* strings[3] = {"BDAT ", digits, last ? " LAST\r\n" : "\r\n"};
 
-  number.out = digits;
   uvsmtp__line_number(&number, n);
   digits[number.len] = '\0';
   return put_strings(mem, b, strings, 3);

@@ -10,9 +10,6 @@
 #include "core/table.h"
 #include "uvsmtp/tls.h"
 
-/* Room that MAIL's own parameters may need beside the caller's. */
-#define OWN_PARAMS 80u
-
 /* The structs as version 0.1 had them. */
 #define RCPT_MIN UVSMTP__UP_TO(uvsmtp_rcpt_t, noptions)
 #define MESSAGE_MIN UVSMTP__UP_TO(uvsmtp_message_t, line_ends)
@@ -74,7 +71,7 @@ static int check_path(const char* address, int sender, size_t own,
                       const char* const* more, size_t nmore) {
   uvsmtp_slice_t path;
   unsigned int flags;
-  size_t octets = sizeof("MAIL FROM:<>\r\n") - 1 + OWN_PARAMS + own;
+  size_t octets = sizeof("MAIL FROM:<>\r\n") - 1 + UVSMTP__OWN_PARAMS_MAX + own;
   if (address == NULL) return -EINVAL;
   if (uvsmtp__parse_path(address, sender, &path, &flags) != 0) return -EINVAL;
   octets += path.len;

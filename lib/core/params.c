@@ -403,9 +403,8 @@ static void put_auth(uvsmtp__line_t* line, const char* auth) {
 
 size_t uvsmtp__params_put(const uvsmtp_mail_params_t* m, unsigned int raw,
                           unsigned int omitted, char* buf) {
-  uvsmtp__line_t line = {NULL, 0};
+  uvsmtp__line_t line = {buf, 0};
 
-  line.out = buf;
   if (!(omitted & UVSMTP_OMITTED_DSN)) put_dsn(&line, m, raw);
   if ((m->flags & UVSMTP_MAIL_REQUIRETLS) && !(raw & UVSMTP__RAW_REQUIRETLS))
     uvsmtp__line_string(&line, " REQUIRETLS");
@@ -447,10 +446,9 @@ static void put_notify(uvsmtp__line_t* line, unsigned int notify) {
 
 size_t uvsmtp__rcpt_params_put(unsigned int notify, const char* orcpt,
                                unsigned int raw, int utf8, char* buf) {
-  uvsmtp__line_t line = {NULL, 0};
+  uvsmtp__line_t line = {buf, 0};
   orcpt_t o;
 
-  line.out = buf;
   if (!(raw & UVSMTP__RAW_NOTIFY)) put_notify(&line, notify);
   if (orcpt != NULL && !(raw & UVSMTP__RAW_ORCPT) &&
       parse_orcpt(orcpt, &o) == 0) {

@@ -44,6 +44,9 @@ int uvsmtp__params_fit(const uvsmtp__caps_t* caps,
                        unsigned int raw, unsigned int* omitted, int* cause,
                        const char** reason);
 
+/* Room for what a MAIL says that no typed parameter does: SIZE with twenty
+ * digits, BODY and SMTPUTF8. */
+#define UVSMTP__OWN_PARAMS_MAX 80u
 /* Octets that the parameters of a MAIL, or of a RCPT, can take at the most, and
  * a NUL. */
 #define UVSMTP__MAIL_PARAMS_MAX 1024u

@@ -179,7 +179,7 @@ int uvsmtp__uses_chunking(const uvsmtp_proto_t* p, const uvsmtp__op_t* op);
 
 /* ---- mail.c ---- */
 /* Room for all parameters that the library writes. */
-#define UVSMTP__PARAMS_MAX (80u + UVSMTP__MAIL_PARAMS_MAX)
+#define UVSMTP__PARAMS_MAX (UVSMTP__OWN_PARAMS_MAX + UVSMTP__MAIL_PARAMS_MAX)
 /* Parameters of MAIL that the library adds, into buf: "" or " SIZE=..." ...; 0,
  * or the reason why the message can't go to this server. */
 int uvsmtp__mail_params(uvsmtp_proto_t* p, uvsmtp__op_t* op, char* buf,
