@@ -10,6 +10,10 @@
 #include "core/table.h"
 #include "uvsmtp/tls.h"
 
+/* Recipients of a message: where size_t is short, too, there is one for the
+ * octets of all rows. */
+#define RCPTS_MAX (UINT32_MAX / sizeof(uvsmtp_rcpt_result_t))
+
 /* The structs as version 0.1 had them. */
 #define RCPT_MIN UVSMTP__UP_TO(uvsmtp_rcpt_t, noptions)
 #define MESSAGE_MIN UVSMTP__UP_TO(uvsmtp_message_t, line_ends)
@@ -122,7 +126,7 @@ static int check_message(const uvsmtp_message_t* m, int headed) {
    * names. */
   if (m->nrcpts == 0 ? !headed || m->rcpts != NULL : m->rcpts == NULL)
     return -EINVAL;
-  if (m->nrcpts > UINT32_MAX) return -EINVAL;
+  if (m->nrcpts > RCPTS_MAX) return -EINVAL;
   if (m->line_ends > UVSMTP_LINES_BINARY || m->timeout < 0) return -EINVAL;
   if (m->flags & ~(unsigned int)(UVSMTP_MESSAGE_BORROW_STRINGS |
                                  UVSMTP_MESSAGE_NO_PIPELINING |
@@ -283,6 +287,7 @@ int uvsmtp__op_set_envelope(const uvsmtp__mem_t* mem, uvsmtp__op_t* op,
   uvsmtp_rcpt_result_t* rows;
   slab_t s = {NULL, nrcpts * sizeof(*rows)};
   size_t i;
+  if (nrcpts > RCPTS_MAX) return -ENOMEM;
   if (op->result.sender == NULL) {
     if (check_path(from, 1, 0, NULL, 0, NULL, 0) != 0) return UVSMTP_EMESSAGE;
     (void)put_string(&s, from, 0);

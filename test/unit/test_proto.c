@@ -362,6 +362,41 @@ static void free_releases(void** state) {
   assert_int_equal(s.released, 1);
 }
 
+/* Names many more recipients than there are, and than there can be rows for. */
+static int crowd(uvsmtp_source_t* body, const char** from,
+                 const char* const** rcpts, size_t* nrcpts,
+                 const char** reason) {
+  static const char* const some[] = {"b@y.example"};
+  (void)body;
+  (void)reason;
+  *from = "a@x.example";
+  *rcpts = some;
+  *nrcpts = SIZE_MAX / 2;
+  return 0;
+}
+
+/* One that names more than there can be rows for ends before its list is read.
+ */
+static void headers_name_only_so_many(void** state) {
+  uvsmtp_request_t r = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  source_t s;
+  host_t h;
+  (void)state;
+  host_open(&h, 0);
+  greet(&h, "250 x\r\n");
+  source_init(&s, &h, "x");
+  m.body = &s.source;
+  r.message = &m;
+  r.envelope = crowd;
+  assert_int_equal(uvsmtp_proto_submit(h.p, &r), 0);
+  expect(&h, UVSMTP_OP_SEND, -ENOMEM);
+  assert_int_equal(s.released, 1);
+  drain(&h);
+  assert_int_equal(h.len, 0);
+  host_close(&h);
+}
+
 /* Each wait has a phase and a serial of its own; a source that makes the
  * session wait does so under the deadline of the text. */
 static void waits_have_phases(void** state) {
@@ -600,6 +635,7 @@ int main(void) {
       cmocka_unit_test(hooks_are_refused),
       cmocka_unit_test(release_comes_later),
       cmocka_unit_test(free_releases),
+      cmocka_unit_test(headers_name_only_so_many),
       cmocka_unit_test(waits_have_phases),
       cmocka_unit_test(resume_within_peek_counts),
       cmocka_unit_test(waiting_source_times_out),
