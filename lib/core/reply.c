@@ -195,7 +195,6 @@ void uvsmtp__reply_store(const uvsmtp__mem_t* mem, uvsmtp__buf_t* arena,
   memcpy(at, text, len);
   at[len] = '\0';
   uvsmtp__buf_commit(arena, len + 1);
-  to->text = NULL;
   to->arena = arena;
   to->off = (size_t)(at - arena->base);
   to->len = (uint32_t)len;

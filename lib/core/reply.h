@@ -10,9 +10,11 @@
 /* Text is at arena->base + off when arena is set (the arena may still move),
  * else at text. */
 struct uvsmtp_reply_s {
-  const char* text;
+  union {
+    const char* text;
+    size_t off;
+  };
   const uvsmtp__buf_t* arena;
-  size_t off;
   uint32_t len;
   uint32_t lines;
   unsigned short code;
