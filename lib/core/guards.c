@@ -243,9 +243,9 @@ static int prepare(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   /* Nothing of this chunk is announced: the session is in order. */
   op->verdict = (uint8_t)uvsmtp__text_fault(op, rc);
   uvsmtp__op_fail(op,
-                  rc == -ENOMEM                ? -ENOMEM
-                  : rc == -EILSEQ && op->ascii ? UVSMTP_ENOTSUPPORTED
-                                               : UVSMTP_ESOURCE,
+                  rc == -ENOMEM               ? -ENOMEM
+                  : uvsmtp__text_is_unfit(op) ? UVSMTP_ENOTSUPPORTED
+                                              : UVSMTP_ESOURCE,
                   rc, S_CHUNK_TEXT);
   if (op->begun) p->reset_owed = 1;
   if (op->plan == PLAN_BDAT) p->holed = 1;

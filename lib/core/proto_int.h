@@ -266,6 +266,8 @@ int uvsmtp__text_size(uvsmtp_proto_t* p, uvsmtp__op_t* op, uint64_t* size);
 /* What becomes of a message whose text could not be had: an error of the
  * source, of memory, or -EINVAL for line ends that STRICT refuses. */
 int uvsmtp__text_fault(const uvsmtp__op_t* op, int error);
+/* 1 when octets above 127 were seen within a text that must have none here. */
+int uvsmtp__text_is_unfit(const uvsmtp__op_t* op);
 /* Produces text for the command in flight, as far as the queue has room. */
 void uvsmtp__text_pump(uvsmtp_proto_t* p);
 /* Looks for commands in flight whose deciding octet has left. */

@@ -52,6 +52,7 @@ int uvsmtp__text_peek(uvsmtp_proto_t* p, uvsmtp__op_t* op) {
   if (t->waiting) return TEXT_WAIT;
   rc = next_slice(p, t);
   if (rc == TEXT_HAVE && op->ascii && uvsmtp__is_high(t->base, t->len)) {
+    t->high = UVSMTP__HIGH_SOME;
     op->result.reason = "the text is not ASCII, as was seen only within it";
     rc = -EILSEQ;
   }
@@ -350,11 +351,15 @@ static int produce(uvsmtp_proto_t* p, uvsmtp__op_t* op, int* stuck) {
   return 0;
 }
 
+int uvsmtp__text_is_unfit(const uvsmtp__op_t* op) {
+  return op->ascii && op->text.high == UVSMTP__HIGH_SOME;
+}
+
 int uvsmtp__text_fault(const uvsmtp__op_t* op, int error) {
   /* The encoder's, not the source's: the same octets will fail again. */
   if (error == -EINVAL && op->text.error == 0) return UVSMTP_OUTCOME_REJECTED;
-  if (error == -EILSEQ && op->ascii) return UVSMTP_OUTCOME_REJECTED;
-  return UVSMTP_OUTCOME_DEFERRED;
+  return uvsmtp__text_is_unfit(op) ? UVSMTP_OUTCOME_REJECTED
+                                   : UVSMTP_OUTCOME_DEFERRED;
 }
 
 void uvsmtp__text_pump(uvsmtp_proto_t* p) {
@@ -372,7 +377,7 @@ void uvsmtp__text_pump(uvsmtp_proto_t* p) {
       uvsmtp__op_t* op = p->texting;
       if (op->verdict == UVSMTP_OUTCOME_NONE)
         op->verdict = (uint8_t)uvsmtp__text_fault(op, rc);
-      if (rc == -EILSEQ && op->ascii)
+      if (uvsmtp__text_is_unfit(op))
         uvsmtp__op_fail(op, UVSMTP_ENOTSUPPORTED, rc, S_TEXT);
       uvsmtp__step(p, uvsmtp__fifo_at(p, p->fifo_count - 1), I_SRC_FAIL, &why);
     }

@@ -491,6 +491,43 @@ static void waiting_source_times_out(void** state) {
   host_close(&h);
 }
 
+/* What a source calls its own failure says nothing of the text. */
+static void sources_may_fail_of_encodings(void** state) {
+  static const char* const offers[] = {"250 x\r\n",
+                                       "250-x\r\n250 CHUNKING\r\n"};
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  uvsmtp_event_t e = UVSMTP_EVENT_INIT;
+  source_t s;
+  host_t h;
+  int i;
+  (void)state;
+  for (i = 0; i < 2; i++) {
+    host_open(&h, 0);
+    greet(&h, offers[i]);
+    source_init(&s, &h, "x");
+    s.fails = -EILSEQ;
+    m.from = "a@x.example";
+    m.rcpts = one_list;
+    m.nrcpts = 1;
+    m.body = &s.source;
+    m.flags = UVSMTP_MESSAGE_REFUSE_8BIT;
+    assert_int_equal(submit_message(&h, &m), 0);
+    drain(&h);
+    say(&h, "250 x\r\n");
+    drain(&h);
+    say(&h, "250 x\r\n");
+    drain(&h);
+    if (i == 0) say(&h, "354 x\r\n");
+    assert_int_equal(uvsmtp_proto_next(h.p, &e), 1);
+    assert_int_equal(uvsmtp_result_status(e.result), UVSMTP_ESOURCE);
+    assert_int_equal(uvsmtp_result_cause(e.result), -EILSEQ);
+    assert_int_equal(uvsmtp_result_outcome(e.result), UVSMTP_OUTCOME_DEFERRED);
+    assert_null(uvsmtp_result_detail(e.result));
+    assert_int_equal(s.released, 1);
+    host_close(&h);
+  }
+}
+
 static void borrows_strings_when_told(void** state) {
   char from[] = "a@x.example";
   uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
@@ -639,6 +676,7 @@ int main(void) {
       cmocka_unit_test(waits_have_phases),
       cmocka_unit_test(resume_within_peek_counts),
       cmocka_unit_test(waiting_source_times_out),
+      cmocka_unit_test(sources_may_fail_of_encodings),
       cmocka_unit_test(borrows_strings_when_told),
       cmocka_unit_test(recipients_are_found),
       cmocka_unit_test(extensions_can_be_read),
