@@ -10,26 +10,24 @@
 
 /* -------------------------------------------------------------- messages */
 
-/* Submits message, whose body the caller knows as `body`. */
+/* Submits a message whose body the caller knows as `body`. */
 static int submit_message(uvsmtp_session_t* s, uvsmtp_request_t* request,
-                          uvsmtp_source_t* body, uvsmtp_cb cb, void* data) {
-  uvsmtp_message_t m;
-  /* What is wrong with it, the engine says. */
-  if (request->message != NULL &&
-      uvsmtp__take(&m, sizeof(m), request->message, sizeof(size_t)) == 0 &&
-      m.timeout > 0 && m.timeout <= UVSMTP__FAR_MS)
-    request->due = uvsmtp__now(s->env) + (uint64_t)m.timeout;
+                          int64_t timeout, uvsmtp_source_t* body, uvsmtp_cb cb,
+                          void* data) {
+  if (timeout > 0 && timeout <= UVSMTP__FAR_MS)
+    request->due = uvsmtp__now(s->env) + (uint64_t)timeout;
   return uvsmtp__submit_body(s, request, body, cb, data);
 }
 
 int uvsmtp_send(uvsmtp_session_t* s, const uvsmtp_message_t* message,
                 uvsmtp_cb cb, void* data) {
   uvsmtp_request_t request = UVSMTP_REQUEST_INIT(UVSMTP_OP_SEND);
-  uvsmtp_source_t* body = NULL;
-  if (message != NULL && message->size >= UVSMTP__UP_TO(uvsmtp_message_t, body))
-    body = message->body;
+  uvsmtp_message_t m = UVSMTP_MESSAGE_INIT;
+  /* What is wrong with it, the engine says. */
+  (void)uvsmtp__take(&m, sizeof(m), message,
+                     UVSMTP__UP_TO(uvsmtp_message_t, body));
   request.message = message;
-  return submit_message(s, &request, body, cb, data);
+  return submit_message(s, &request, m.timeout, m.body, cb, data);
 }
 
 /* The engine's hook. */
@@ -52,8 +50,8 @@ int uvsmtp_send_message(uvsmtp_session_t* s, const uvsmtp_message_t* message,
   uvsmtp_source_t* body;
   int err = uvsmtp__admit(s);
   if (err != 0) return err;
-  if (message == NULL || uvsmtp__take(&m, sizeof(m), message,
-                                      UVSMTP__UP_TO(uvsmtp_message_t, body)))
+  if (uvsmtp__take(&m, sizeof(m), message,
+                   UVSMTP__UP_TO(uvsmtp_message_t, body)) != 0)
     return UV_EINVAL;
   body = m.body;
   uvsmtp__enter(s->env);
@@ -64,7 +62,7 @@ int uvsmtp_send_message(uvsmtp_session_t* s, const uvsmtp_message_t* message,
                                   (m.nrcpts == 0 ? UVSMTP__WANT_RCPTS : 0u));
   request.message = &m;
   request.envelope = read_envelope;
-  err = submit_message(s, &request, body, cb, data);
+  err = submit_message(s, &request, m.timeout, body, cb, data);
   if (err == 0) return 0;
   uvsmtp__enter(s->env);
   uvsmtp_source_message_free(m.body);
