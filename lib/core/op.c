@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* op.c: requests checked and copied into one block; their ends decided. */
+/* op.c: requests checked and copied into one block; their failures noted. */
 #include "core/op.h"
 
 #include <errno.h>
@@ -430,7 +430,7 @@ void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
   uvsmtp__free(mem, op, op->slab);
 }
 
-/* ------------------------------------------------------------ the end */
+/* -------------------------------------------------------- failures */
 
 void uvsmtp__op_revive(const uvsmtp__mem_t* mem, uvsmtp__op_t* op) {
   op->failed = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* op.h: a request in the engine, and its result: one block of memory holding
- * the struct, its recipients and its strings. */
+ * the struct, its recipients and its strings, but for recipients that are known
+ * only later. */
 #ifndef UVSMTP_CORE_OP_H
 #define UVSMTP_CORE_OP_H
 
@@ -182,14 +183,6 @@ int uvsmtp__op_set_envelope(const uvsmtp__mem_t* mem, uvsmtp__op_t* op,
                             const char* from, const char* const* rcpts,
                             size_t nrcpts);
 
-/* ---- settle.c ---- */
-
-/* Decides the outcome of every recipient, the status and the outcome of the
- * whole. Once, when the last of its commands is answered or lost. */
-void uvsmtp__op_settle(uvsmtp__op_t* op);
-/* Decides those of the transaction that is over, before another begins. */
-void uvsmtp__op_settle_round(uvsmtp__op_t* op);
-
 /* The TLS that a result is to tell of: for its host, before it is shown. */
 void uvsmtp__result_set_tls(const uvsmtp_result_t* result,
                             const uvsmtp_tls_info_t* tls);
@@ -207,5 +200,13 @@ void uvsmtp__op_free(const uvsmtp__mem_t* mem, uvsmtp__op_t* op);
  * lmtp: under LMTP. */
 int uvsmtp__op_new(const uvsmtp__mem_t* mem, const uvsmtp_request_t* request,
                    int lmtp, uvsmtp__op_t** out);
+
+/* ---- settle.c ---- */
+
+/* Decides the outcome of every recipient, the status and the outcome of the
+ * whole. Once, when the last of its commands is answered or lost. */
+void uvsmtp__op_settle(uvsmtp__op_t* op);
+/* Decides those of the transaction that is over, before another begins. */
+void uvsmtp__op_settle_round(uvsmtp__op_t* op);
 
 #endif
