@@ -553,7 +553,7 @@ void snap_free(snap_t* s);
 /* judge.c. 1 when a call carries a message, or a piece of one. */
 int judge_carries(const call_t* call);
 void judge_number(play_t* p, const char* what, long long want, long long got);
-void judge_name(play_t* p, const char* what, const char* want, const char* got);
+void judge_outcome(play_t* p, const char* what, int want, int got);
 /* What holds for every result. */
 void judge_shape(play_t* p, size_t i);
 /* Against the script, and in other modes against the first play. */

@@ -30,8 +30,7 @@ static void cut_outcome(play_t* p, const call_t* call, const fate_t* fate,
       got == UVSMTP_OUTCOME_UNKNOWN)
     return; /* There was no memory to read it. */
   if (p->fed >= fate->final_at) {
-    judge_name(p, "outcome behind the final reply", uvsmtp_outcome_name(full),
-               name);
+    judge_outcome(p, "outcome behind the final reply", full, got);
   } else if (p->said >= fate->doubt_at) {
     if (got == UVSMTP_OUTCOME_UNKNOWN) return;
     /* All was read that the whole play could read. */
@@ -51,13 +50,11 @@ static void cut_outcome(play_t* p, const call_t* call, const fate_t* fate,
  * Before the first one it is the session that failed. */
 static void cut_begun(play_t* p, const call_t* call, const fate_t* fate,
                       int full, int got) {
-  const char* name = uvsmtp_outcome_name(got);
-
   if (fate->begin_at == NEVER || p->mode == MODE_OOM) return;
   if (p->fed < call->fate.begin_at) return;
   if (p->fed < fate->begin_at)
-    judge_name(p, "outcome before its transaction",
-               uvsmtp_outcome_name(UVSMTP_OUTCOME_NOT_ATTEMPTED), name);
+    judge_outcome(p, "outcome before its transaction",
+                  UVSMTP_OUTCOME_NOT_ATTEMPTED, got);
   else if (got == UVSMTP_OUTCOME_NOT_ATTEMPTED && got != full)
     play_fail(p, "not attempted, but its transaction had begun");
 }
@@ -146,9 +143,7 @@ static void cut_many(play_t* p, const fate_t* fate, int full, int got) {
   if (fate->many_at == NEVER || p->fed < fate->many_at) return;
   if (p->fed >= fate->final_at || p->said >= fate->doubt_from) return;
   if (got != full && p->mode != MODE_OOM)
-    judge_name(p, "outcome of one too many",
-               uvsmtp_outcome_name(UVSMTP_OUTCOME_DEFERRED),
-               uvsmtp_outcome_name(got));
+    judge_outcome(p, "outcome of one too many", UVSMTP_OUTCOME_DEFERRED, got);
 }
 
 static void cut_rcpt(play_t* p, const call_t* call, size_t j) {
