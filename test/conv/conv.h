@@ -286,15 +286,16 @@ call_t* script_call(reader_t* r, size_t i);
 rcpt_t* script_rcpt(reader_t* r, call_t* call, size_t i);
 /* "0", "0..2": the first of recipients, and the last; what is behind. */
 size_t script_range(char** at, size_t* last);
-void add_name(names_t* names, const char* text);
 /* side.c: "S: 220 hello". */
 void script_side(reader_t* r, char* at);
 
 /* params.c: takes a word of a message's parameters: 1; 0: it is none. */
 int params_word(const dialogue_t* d, call_t* call, int line,
                 const bytes_t* word);
-/* call.c: "send from=..." */
+/* call.c: one more name, which is copied; a recipient more, by that address. */
+void add_name(names_t* names, const char* text);
 rcpt_t* call_rcpt(call_t* call, char* address);
+/* "send from=..." */
 void call_read(dialogue_t* d, call_t* call, int line, char* text);
 
 /* want.c: "status=OK ..." */

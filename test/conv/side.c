@@ -21,13 +21,12 @@ static step_t* side_step(reader_t* r, int kind, int early) {
   return s;
 }
 
-/* "0", "0.1", "0.1..2": whose fates a mark is about: *n of them, `step` apart.
- * Those of recipients are part of a message's. */
+/* "0", "0.1", "0.1..2": whose fates a mark is about, which next_fate gives. */
 typedef struct marked_s {
   call_t* call;
-  size_t first;
+  size_t first; /* of the recipients, the next one */
   size_t last;
-  int whole; /* not of some recipients */
+  int whole; /* the message's own fate, not that of some recipients */
 } marked_t;
 
 static marked_t marked(reader_t* r, char** at) {
@@ -58,9 +57,12 @@ static void mark_final(reader_t* r, char* mark, size_t at) {
 
   if (many) mark += 5;
   m = marked(r, &mark);
-  while (many && (f = next_fate(&m)) != NULL) f->many_at = at;
-
-  while ((f = next_fate(&m)) != NULL) f->final_at = at;
+  while ((f = next_fate(&m)) != NULL) {
+    if (many)
+      f->many_at = at;
+    else
+      f->final_at = at;
+  }
 }
 
 /* "* 3 text%d": the line for 0, 1 and 2. "* 1..2 text%d": for 1 and 2. The
