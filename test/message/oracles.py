@@ -120,19 +120,15 @@ def split(address):
             "".join(p for p in parts if p[0] == "@"), '"' in address)
 
 
-def bare(address):
-    """What two ways to write an address have in common."""
-    return "".join(split(address)[:2])
-
-
 def tidy(address, without):
     local, domain, quoted = split(address)
+    if WORDS in without and quoted:
+        local = quote(local)
+    else:
+        local = address.removesuffix(domain)
     if LITERALS in without and domain.startswith("@["):
         domain = re.sub("[ \t]", "", domain)
-    if WORDS in without and quoted:
-        return quote(local) + domain
-    return address if LITERALS not in without else (
-        address[:len(address) - len(split(address)[1])] + domain)
+    return local + domain
 
 
 def by_pieces(data, without):
