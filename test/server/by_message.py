@@ -63,8 +63,7 @@ def each(function):
     @functools.wraps(function)
     def test(self):
         for name in self.server.SAID_TO:
-            with self.subTest(port=name), \
-                    Session(self.server, self.server.clear(name)) as s:
+            with self.subTest(port=name), self.session(name) as s:
                 function(self, s)
 
     return test

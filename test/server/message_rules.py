@@ -10,16 +10,15 @@ import dataclasses
 import email
 import email.utils
 import inspect
-import os
 import re
+
+import client
 
 # Does this Python doubt lists of addresses? Since 2023 (CVE-2023-27043).
 STRICT = "strict" in inspect.signature(email.utils.getaddresses).parameters
 # What it leaves out behind a colon: in later versions a line end too.
 BLANKS = b" \t" if email.message_from_string("a:\n b\n")["a"][0] == "\n" \
     else b" \t\r\n"
-# Was the library built with libidn2?
-IDN = os.environ.get("UVSMTP_TEST_IDN") != "0"
 
 
 @dataclasses.dataclass
@@ -208,7 +207,7 @@ def with_smtputf8(_, extensions):
 
 
 def with_libidn2(_, extensions):
-    return IDN and "SMTPUTF8" not in extensions
+    return client.IDN and "SMTPUTF8" not in extensions
 
 
 def with_size(_, extensions):

@@ -10,15 +10,16 @@ static void* zeroed(size_t n, size_t size) {
   return p;
 }
 
-static const char* string_of(const json_t* object, const char* key) {
+const char* string_of(const json_t* object, const char* key) {
   return json_string_value(json_object_get(object, key));
 }
 
-static int64_t number_of(const json_t* object, const char* key) {
+int64_t number_of(const json_t* object, const char* key) {
   return json_integer_value(json_object_get(object, key));
 }
 
-const char** strings_of(const json_t* array, size_t* n) {
+/* *n of them, NULL where there are none. To be freed, but for the strings. */
+static const char** strings_of(const json_t* array, size_t* n) {
   const char** strings;
   size_t i;
   *n = json_array_size(array);

@@ -7,6 +7,10 @@
 
 #include "uvsmtp.h"
 
+/* Members of an object; NULL or 0 where there is none. */
+const char* string_of(const json_t* object, const char* key);
+int64_t number_of(const json_t* object, const char* key);
+
 /* What a call borrows. The JSON that it was made of must outlive it. */
 typedef struct parcel_s {
   uvsmtp_message_t message;
@@ -27,11 +31,8 @@ void parcel_read(parcel_t* parcel, const json_t* from);
 /* After the call's completion. */
 void parcel_clear(parcel_t* parcel);
 
-/* The strings of an array, *n of them, NULL where there are none. To be freed,
- * but for the strings. */
-const char** strings_of(const json_t* array, size_t* n);
-
-/* The attributes of [[name, value or null], ...]; likewise. */
+/* The attributes of [[name, value or null], ...], *n of them. To be freed, but
+ * for their strings. */
 uvsmtp_attribute_t* attributes_of(const json_t* array, size_t* n);
 
 #endif

@@ -68,14 +68,6 @@ static void list_at(const json_t* op, size_t i, list_t* list) {
     list->list[at] = json_string_value(json_array_get(from, at));
 }
 
-static int64_t number_of(const json_t* object, const char* key) {
-  return json_integer_value(json_object_get(object, key));
-}
-
-static const char* string_of(const json_t* object, const char* key) {
-  return json_string_value(json_object_get(object, key));
-}
-
 /* A string that may have a NUL in it. */
 static const char* octets_of(const json_t* object, const char* key,
                              size_t* len) {
