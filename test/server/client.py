@@ -230,6 +230,12 @@ def run(args, data=b"", env=None):
     return done.returncode, done.stdout, done.stderr
 
 
+def run_json(args, data=b"", env=None, check=check_report):
+    """The same of a run with --json: its result."""
+    code, out, err = run(args, data, env)
+    return result(subprocess.CompletedProcess(args, code), out, err, check)
+
+
 def send(server, recipients, *options, message=b"Subject: x\n\nhello\n",
          sender=SENDER, stdin=False):
     """Sends a message with --json, from a file or from standard input. sender

@@ -347,12 +347,11 @@ class BadInput(Case):
         self.assertTrue(line.startswith("uvsmtp: "), line)
         for word in words:
             self.assertIn(word, line)
-        code, out, err = client.run(
-            [client.programs["tool"], args[0], "--json", *args[1:]], b"x\n")
-        got = client.result(subprocess.CompletedProcess([], code), out, err,
-                            client.check_probe if args[0] == "probe" else
-                            client.check_report)
-        self.assertEqual((got.exit, err), (exit_status, b""))
+        got = client.run_json(
+            [client.programs["tool"], args[0], "--json", *args[1:]], b"x\n",
+            check=client.check_probe if args[0] == "probe" else
+            client.check_report)
+        self.assertEqual((got.exit, got.err), (exit_status, ""))
         self.assertIn(words[-1], got.report["error"])
         self.assertEqual(self.recorder.sessions, [], args)
         return got

@@ -37,15 +37,15 @@ class Report(Case):
 
     def test_nothing_sent(self):
         """The whole object, where nothing could be tried."""
-        done = client.run(client.argv("nonsense://x", ["a@example.net"], ()))
-        self.assertEqual(done[0], 64)
-        got = client.result(
-            subprocess.CompletedProcess([], done[0]), done[1], done[2])
+        got = client.run_json(
+            client.argv("nonsense://x", ["a@example.net"], ()))
+        self.assertEqual(got.exit, 64)
         self.assertIn("--server", got.report.pop("error"))
         self.assertEqual(got.report, {
             "status": "invalid-argument", "outcome": "not-attempted",
             "stage": None, "reply": None, "sender": None, "recipients": [],
-            "omitted": [], "tls": None, "auth": None, "detail": None, "attempts": [], "bytes": 0})
+            "omitted": [], "tls": None, "auth": None, "detail": None,
+            "attempts": [], "bytes": 0})
 
     def test_people_accepted(self):
         """Without --json: a line on standard output."""
@@ -158,9 +158,7 @@ class Report(Case):
     def test_hostile_arguments(self):
         """Nor can what we were given ourselves."""
         name = "no\x1b\x7f\x9b\u202e\xe4such"
-        code, out, err = client.run(client.argv(
-            smtp(), ["a@example.net"], [name]))
-        got = client.result(subprocess.CompletedProcess([], code), out, err)
+        got = client.run_json(client.argv(smtp(), ["a@example.net"], [name]))
         self.check_sent(got, "local-error", 66)
         self.assertRegex(got.out, r"\A[ -~]+\n\Z")
         self.assertIn("no\x1b\ufffd\x9b\u202e\xe4such", got.report["error"])

@@ -341,7 +341,6 @@ class Parameters(Server):
                 "  c@d.example  rejected: 550 5.1.1 who?",
                 "  e@f.example  rejected, since not everybody was accepted"])
 
-
     def test_pipe(self):
         """What came through a pipe can't be sent again: who is too many is
         deferred, and the others are not kept from it."""
@@ -416,10 +415,9 @@ class Written(Server):
 
     def write(self, *options, text=b"", stdin=True):
         """Sends one; what went over the wire, as Python reads it."""
-        code, out, err = client.run(
+        got = client.run_json(
             [client.programs["tool"], "send", "--json", "--server",
              self.recorder.url, *options], text)
-        got = client.result(subprocess.CompletedProcess([], code), out, err)
         self.check_sent(got)
         text, = dialogue(self.recorder)[1]
         text = text.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
@@ -489,10 +487,8 @@ class Written(Server):
             options = ("--user", "me", "--password-fd", "0",
                        "--allow-plaintext-auth", "--subject", "x")
             for more, status in (((), 66), (("--text", "x"), 0)):
-                code, out, err = client.run(client.argv(
+                got = client.run_json(client.argv(
                     recorder.url, ["c@d.example"], [*options, *more]), b"pass")
-                got = client.result(subprocess.CompletedProcess([], code), out,
-                                    err)
                 self.assertEqual(got.exit, status, got.report)
             self.assertEqual(got.report["auth"]["mechanism"], "PLAIN")
 
@@ -501,9 +497,8 @@ class Written(Server):
         before = len(self.recorder.sessions)
         for text, words in ((b"\xff\n", "UTF-8"), (b"a\0b\n", "NUL"),
                             (b"a\x1b[2Jb\n", "control character")):
-            code, out, err = client.run(client.argv(
+            got = client.run_json(client.argv(
                 self.recorder.url, ["c@d.example"], ["--subject", "x"]), text)
-            got = client.result(subprocess.CompletedProcess([], code), out, err)
             self.check_sent(got, "invalid-message", 65)
             self.assertIn(words, got.report["error"])
         got = send(self.recorder.url, ["c@d.example"], "--subject", "x",

@@ -212,9 +212,8 @@ class Addresses(Case):
             self.check_sent(got)
             self.assertEqual(self.attempts(got), wanted)
             self.assertEqual(got.report["address"], wanted[1][0])
-            code, out, err = client.run(client.argv(
-                name, ["a@example.net"], ()), b"x\n", env=env)
-            got = client.result(subprocess.CompletedProcess([], code), out, err)
+            got = client.run_json(client.argv(name, ["a@example.net"], ()),
+                                  b"x\n", env)
             self.check_sent(got)
             self.assertEqual(self.attempts(got), wanted)
             code, out, err = self.run_plain(

@@ -155,8 +155,7 @@ class Resolver(Case):
         """Nor does the deadline of connecting."""
         args = client.argv("smtp://name.example", ["a@example.net"],
                            ("--connect-timeout", "0.2"))
-        code, out, err = client.run(args, b"x\n", env=self.environment())
-        got = client.result(subprocess.CompletedProcess([], code), out, err)
+        got = client.run_json(args, b"x\n", self.environment())
         self.was_called()
         self.check_sent(got, "timeout", 75)
         self.assertEqual(got.report["stage"], "CONNECT")
@@ -180,9 +179,8 @@ class Resolver(Case):
             self.assertIn(b"EHLO [127.0.0.1]", err)
 
     def check_unknown(self, url, env=None):
-        code, out, err = client.run(
-            client.argv(url, ["a@example.net"], ()), b"x\n", env=env)
-        got = client.result(subprocess.CompletedProcess([], code), out, err)
+        got = client.run_json(
+            client.argv(url, ["a@example.net"], ()), b"x\n", env)
         self.check_sent(got, "unknown-host", 68)
 
     def test_errors(self):

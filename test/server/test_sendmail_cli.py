@@ -252,8 +252,7 @@ class Meaning(SendmailCase):
         code, out, err = self.call("-v", "-t")
         self.assertEqual((code, out), (0, b""))
         self.assertIn(b"-> MAIL FROM:<zoe@example.org>", err)
-        code, out, err = self.call("--json", "-t")
-        got = client.result(subprocess.CompletedProcess([], code), out, err)
+        got = client.run_json([self.name, "--json", "-t"], FULL, self.env)
         self.assertEqual(list(got.outcomes()), HEADER)
         self.new()
 
