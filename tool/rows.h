@@ -7,7 +7,8 @@
 #include <getopt.h>
 #include <stdio.h>
 
-/* Of those with one letter it is the letter. */
+/* Of those with one letter it is the letter. The order counts: options.c knows
+ * options of a kind by the first and the last of them. */
 enum {
   OPT_SERVER = 256,
   OPT_TLS,
