@@ -401,7 +401,8 @@ class Postfix(Server):
     where starttls and smtps hand out tickets. The others know nothing of TLS.
     submission, submissions and clear take nothing before AUTH, for which they
     need ask(). few takes three recipients in a transaction, behind and clear
-    believe their client that it is another. Mail to gone.test is accepted and then fails.
+    believe their client that it is another. Mail to gone.test is accepted and
+    then fails.
     """
     PORTS = ("smtp", "legacy", "small", "starttls", "required", "smtps",
              "stateful", "acquainted", "submission", "submissions", "clear",
