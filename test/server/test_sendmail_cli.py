@@ -138,8 +138,8 @@ class Callers(SendmailCase):
                      ["-i", "-fa@example.org", "b@example.net",
                       "c@example.net"],
                      ["-f", "<a@example.org>", "-em", "-m", "-n", "-U", "-G",
-                      "-bm", "-h", "17", "-L", "x", "-O", "x=y", "-p", "x",
-                      "-Ac", "-C", "/none", "-X", "/none", "-oMrx",
+                      "-c", "-x", "-bm", "-h", "17", "-L", "x", "-O", "x=y",
+                      "-p", "x", "-Ac", "-C", "/none", "-X", "/none", "-oMrx",
                       "b@example.net", "c@example.net"]):
             with self.subTest(args):
                 text, _ = self.check_call(args, "a@example.org",
