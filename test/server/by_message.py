@@ -78,6 +78,11 @@ class Tests(client.Case):
         box = self.server.user()
         return box, f"{box}@example.test"
 
+    def boxes(self, n):
+        """So many of them, and their addresses."""
+        boxes, addresses = zip(*(self.box() for _ in range(n)))
+        return boxes, list(addresses)
+
     def session(self, name):
         return Session(self.server, self.server.clear(name))
 
@@ -127,8 +132,7 @@ class Tests(client.Case):
     def test_header(self, s):
         """Everybody in the header gets it, and nobody is told of those in Bcc;
         what the caller says stands in its place."""
-        boxes, (one, two, three, blind, hidden) = zip(
-            *(self.box() for _ in range(5)))
+        boxes, (one, two, three, blind, hidden) = self.boxes(5)
         sender = self.server.SENDER
         shown = (f'From: "Zoe, of nowhere" (who?) <{sender}>\n'
                  f"To: {one} (nobody), Friends:\n\t=?UTF-8?Q?J=C3=BC?= <{two}>;"
@@ -171,7 +175,7 @@ class Tests(client.Case):
         gets it unseen."""
         text = "Grüße,\n.\n" + "ö" * 600 + "\n"
         for name in self.server.SAID_TO:
-            boxes, (to, cc, bcc) = zip(*(self.box() for _ in range(3)))
+            boxes, (to, cc, bcc) = self.boxes(3)
             code, out, err = client.run(client.argv(
                 self.server.clear(name).url(), [f'"Jürgen, M." <{to}>'],
                 ["--tls", "none", "--cc", cc, "--bcc", bcc, "--subject",
@@ -363,7 +367,7 @@ class Tests(client.Case):
     @each
     def test_all_or_nothing(self, s):
         """One who is refused is a reason for all."""
-        boxes, addresses = map(list, zip(*(self.box() for _ in range(2))))
+        boxes, addresses = self.boxes(2)
         nobody = f"{self.server.UNKNOWN}@example.test"
         answer = self.message(s, [addresses[0], nobody, addresses[1]],
                               flags=ALL_OR_NOTHING)
@@ -384,7 +388,7 @@ class Tests(client.Case):
         if self.server.MOST is None:
             self.skipTest("it takes any number")
         name, most, n, unknown = self.server.MOST
-        boxes, addresses = map(list, zip(*(self.box() for _ in range(n))))
+        boxes, addresses = self.boxes(n)
         addresses[1:1] = [f"{self.server.UNKNOWN}@example.test"] * unknown
         with self.session(name) as s:
             answer = self.message(s, addresses)

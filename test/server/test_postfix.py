@@ -472,8 +472,8 @@ class Messages(by_message.Tests):
     def test_some_reports(self):
         """Each recipient with a wish of its own, two of which are for a
         report; and what that has of the message."""
-        good, bad = [self.box()[1] for _ in range(2)], [
-            f"{name}@gone.test" for name in ("one", "two", "three")]
+        _, good = self.boxes(2)
+        bad = [f"{name}@gone.test" for name in ("one", "two", "three")]
         to = [{"address": address, "notify": notify} for address, notify in zip(
             good + bad, (by_message.SUCCESS, by_message.NEVER,
                          by_message.FAILURE, by_message.NEVER,
@@ -501,7 +501,7 @@ class Messages(by_message.Tests):
 
     def test_too_many_for_all(self):
         """What would need further transactions is nothing."""
-        _, addresses = map(list, zip(*(self.box() for _ in range(4))))
+        _, addresses = self.boxes(4)
         with self.session("few") as s:
             answer = self.message(s, addresses,
                                   flags=by_message.ALL_OR_NOTHING)
