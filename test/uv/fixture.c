@@ -2,6 +2,9 @@
 /* fixture.c: see fixture.h. */
 #include "fixture.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 /* -------------------------------------------------------------- allocator */
 
 /* The size stands before each block, so that a wrong old_size is noticed. */
@@ -245,6 +248,18 @@ void assert_only_hello(fixture_t* f, const uvsmtp_session_t* s) {
 }
 
 /* ---------------------------------------------------------------- messages */
+
+int make_file(char path[64], const char* before, const char* text, size_t len) {
+  size_t n = strlen(before);
+  int fd;
+  strcpy(path, "/tmp/uvsmtp-send-XXXXXX");
+  fd = mkostemp(path, O_CLOEXEC);
+  assert_true(fd >= 0);
+  assert_int_equal((int)n, (int)write(fd, before, n));
+  assert_int_equal((int)len, (int)write(fd, text, len));
+  assert_int_equal((int)n, (int)lseek(fd, (off_t)n, SEEK_SET));
+  return fd;
+}
 
 static void on_release(uvsmtp_source_t* self) {
   letter_t* letter = (letter_t*)((char*)self - offsetof(letter_t, body));

@@ -112,6 +112,10 @@ void run_to_stall(fixture_t* f, peer_t* peer, int n);
  * than that. */
 void assert_only_hello(fixture_t* f, const uvsmtp_session_t* s);
 
+/* A file of these octets behind those of before, where its descriptor stands.
+ * Its path goes into path; the caller closes and unlinks it. */
+int make_file(char path[64], const char* before, const char* text, size_t len);
+
 /* A message over memory, at first to one recipient. */
 typedef struct letter_s {
   uvsmtp_message_t message;

@@ -147,17 +147,6 @@ static void write_all(int fd, const char* text, size_t n) {
   assert_int_equal((int)n, (int)write(fd, text, n));
 }
 
-/* A descriptor that stands behind some octets which are none of the message. */
-static void make_file(mail_t* m, const char* text, size_t len, int behind) {
-  strcpy(m->path, "/tmp/uvsmtp-send-XXXXXX");
-  m->fd = mkostemp(m->path, O_CLOEXEC);
-  assert_true(m->fd >= 0);
-  if (behind) write_all(m->fd, "To: no@no\r\n", 11);
-  write_all(m->fd, text, len);
-  assert_int_equal(behind ? 11 : 0,
-                   (int)lseek(m->fd, behind ? 11 : 0, SEEK_SET));
-}
-
 static void make_body(scene_t* t, mail_t* m, enum way way, const char* text,
                       size_t len) {
   uvsmtp_message_t init = UVSMTP_MESSAGE_INIT;
@@ -173,11 +162,12 @@ static void make_body(scene_t* t, mail_t* m, enum way way, const char* text,
       m->message.body = &m->own.source;
       break;
     case PATH:
-      make_file(m, text, len, 0);
+      m->fd = make_file(m->path, "", text, len);
       assert_int_equal(0, uvsmtp_source_path(&m->message.body, t->s, m->path));
       break;
     case FD:
-      make_file(m, text, len, 1);
+      /* What it stands behind is not part of the message. */
+      m->fd = make_file(m->path, "To: no@no\r\n", text, len);
       assert_int_equal(0, uvsmtp_source_fd(&m->message.body, t->s, m->fd));
       break;
     default:

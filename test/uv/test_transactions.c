@@ -91,17 +91,12 @@ static void mail_make(mail_t* m, uvsmtp_session_t* s, enum way way,
     assert_int_equal(0, uvsmtp_source_fd(&m->message.body, s, m->fd));
     return;
   }
-  strcpy(m->path, "/tmp/uvsmtp-send-XXXXXX");
-  m->fd = mkostemp(m->path, O_CLOEXEC);
-  assert_true(m->fd >= 0);
-  if (way == FD || way == HEADER_FD)
-    assert_int_equal(3, (int)write(m->fd, "To:", 3));
-  assert_int_equal((int)len, (int)write(m->fd, text, len));
   if (way == PATH || way == HEADER_PATH) {
+    m->fd = make_file(m->path, "", text, len);
     assert_int_equal(0, uvsmtp_source_path(&m->message.body, s, m->path));
     return;
   }
-  assert_int_equal(3, (int)lseek(m->fd, 3, SEEK_SET));
+  m->fd = make_file(m->path, "To:", text, len);
   assert_int_equal(0, uvsmtp_source_fd(&m->message.body, s, m->fd));
 }
 
