@@ -127,8 +127,20 @@ static int play_doubts(const dialogue_t* d, const plan_t* plan,
                        const snap_t* refs, size_t* plays) {
   size_t i;
 
-  for (i = 0; i < d->ncalls; i++)
-    if (!play_doubt(d, plan, refs, d->calls[i].fate.doubt_at, plays)) return 0;
+  for (i = 0; i < d->ncalls; i++) {
+    const call_t* call = &d->calls[i];
+    size_t last = NEVER;
+    size_t j;
+
+    if (!play_doubt(d, plan, refs, call->fate.doubt_at, plays)) return 0;
+    for (j = 0; j < call->nrcpts; j++) {
+      size_t doubt = call->rcpts[j].fate.doubt_at;
+
+      /* Those of one transaction have the same. */
+      if (doubt != last && !play_doubt(d, plan, refs, doubt, plays)) return 0;
+      last = doubt;
+    }
+  }
   return 1;
 }
 
